@@ -1,0 +1,76 @@
+//! Doubts about a study that loads: named, so that they reach the screen, the JSON and the output's provenance.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// What is doubtful. The names are the command line's contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum WarningCode {
+    /// A slice is missing from an otherwise regular stack.
+    MissingSlice,
+    /// Slice distances differ.
+    NonuniformSpacing,
+    /// Slices are sheared against their normal.
+    GantryTilt,
+    /// The series holds several volumes (echoes, time points); one was chosen.
+    MultiVolume,
+    /// A slice occurs twice; one was kept.
+    Duplicate,
+    /// A slice does not belong to the stack (size, orientation) and was left out.
+    OddSliceOut,
+    /// A file could not be read and was left out.
+    BadSlice,
+    /// CT without rescale: values are assumed to be Hounsfield units.
+    NoRescale,
+    /// The file does not say how voxels lie in the patient.
+    OrientationUnknown,
+    /// NaN or infinite voxels were replaced by zero.
+    NanVoxels,
+    /// Units other than millimetres were converted, or are not named.
+    Units,
+    /// The affine shears; spacing and direction are approximations.
+    Shear,
+    /// Voxels come from a lossy codec.
+    LossySource,
+    /// The volume was cut.
+    Cropped,
+}
+
+impl fmt::Display for WarningCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::MissingSlice => "MISSING_SLICE",
+            Self::NonuniformSpacing => "NONUNIFORM_SPACING",
+            Self::GantryTilt => "GANTRY_TILT",
+            Self::MultiVolume => "MULTI_VOLUME",
+            Self::Duplicate => "DUPLICATE",
+            Self::OddSliceOut => "ODD_SLICE_OUT",
+            Self::BadSlice => "BAD_SLICE",
+            Self::NoRescale => "NO_RESCALE",
+            Self::OrientationUnknown => "ORIENTATION_UNKNOWN",
+            Self::NanVoxels => "NAN_VOXELS",
+            Self::Units => "UNITS",
+            Self::Shear => "SHEAR",
+            Self::LossySource => "LOSSY_SOURCE",
+            Self::Cropped => "CROPPED",
+        })
+    }
+}
+
+/// One doubt, in a sentence without patient identifiers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Warning {
+    /// What kind.
+    pub code: WarningCode,
+    /// What exactly, e.g. "one slice is missing near position 42.5 mm".
+    pub text: String,
+}
+
+impl Warning {
+    /// Joins code and sentence.
+    pub fn new(code: WarningCode, text: impl Into<String>) -> Self {
+        Self { code, text: text.into() }
+    }
+}
