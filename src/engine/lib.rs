@@ -2,6 +2,21 @@
 //!
 //! A [`Graph`](mednext::Graph) becomes a plan (plain data), and the same plan runs on both executors behind [`Runner`].
 
+mod cpu;
+mod device;
+mod gpu;
+pub mod kernels;
+mod params;
+mod plan;
 mod runner;
+mod selftest;
+#[cfg(test)]
+mod tests_golden;
+#[cfg(test)]
+mod tests_shaders;
 
+pub use cpu::CpuRunner;
+pub use device::{Device, DeviceChoice};
+pub use gpu::{AdapterReport, Gpu, GpuRunner, adapters};
+pub use plan::{Heads, Limits, Plan, lower};
 pub use runner::{Cancelled, EngineError, Runner, TileOutput};

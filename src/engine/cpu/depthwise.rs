@@ -1,0 +1,147 @@
+//! Twins of `depthwise.wgsl` and `depthwise_up.wgsl`.
+
+use rayon::prelude::*;
+
+use super::simd::multiversion;
+use crate::params::Depthwise;
+use crate::plan::Vec4;
+
+/// Edge and stride of a depthwise kernel.
+#[derive(Clone, Copy)]
+pub(super) struct Window {
+    pub(super) kernel: usize,
+    pub(super) stride: usize,
+}
+
+/// `y[o] = b + sum_t w[t] x[o * stride + t - kernel / 2]`.
+pub(super) fn depthwise(p: &Depthwise, window: Window, x: &[Vec4], weight: &[Vec4], bias: &[Vec4], y: &mut [Vec4]) {
+    each_channel(p, y, |out_z, c4, y| channel(p, window, out_z, c4, x, weight, bias[c4], y));
+}
+
+/// `y[o] = b + sum over t with (o + kernel / 2 - t) even of w[t] x[(o + kernel / 2 - t) / 2]`.
+pub(super) fn depthwise_up(p: &Depthwise, kernel: usize, x: &[Vec4], weight: &[Vec4], bias: &[Vec4], y: &mut [Vec4]) {
+    let window = Window { kernel, stride: 2 };
+    each_channel(p, y, |out_z, c4, y| channel_up(p, window, out_z, c4, x, weight, bias[c4], y));
+}
+
+/// Calls `compute(global output plane, channel group, its voxels)` for everything in the slab.
+fn each_channel(p: &Depthwise, y: &mut [Vec4], compute: impl Fn(usize, usize, &mut [Vec4]) + Sync) {
+    let area = (p.out_x * p.out_y) as usize;
+    y.par_chunks_mut(p.out_plane as usize).enumerate().for_each(|(z, plane)| {
+        plane.par_chunks_mut(area).take(p.channels4 as usize).enumerate().for_each(|(c4, y)| compute(p.out_first as usize + z, c4, y));
+    });
+}
+
+multiversion! {
+    /// One channel group of one output plane.
+    fn channel(
+        p: &Depthwise, window: Window, out_z: usize, c4: usize, x: &[Vec4], weight: &[Vec4], bias: Vec4, y: &mut [Vec4],
+    ) = channel_body
+}
+
+multiversion! {
+    /// One channel group of one output plane of the transposed convolution.
+    fn channel_up(
+        p: &Depthwise, window: Window, out_z: usize, c4: usize, x: &[Vec4], weight: &[Vec4], bias: Vec4, y: &mut [Vec4],
+    ) = channel_up_body
+}
+
+#[inline(always)]
+#[allow(clippy::too_many_arguments, reason = "a kernel: its bindings are its arguments")]
+fn channel_body<const FMA: bool>(
+    p: &Depthwise,
+    window: Window,
+    out_z: usize,
+    c4: usize,
+    x: &[Vec4],
+    weight: &[Vec4],
+    bias: Vec4,
+    y: &mut [Vec4],
+) {
+    let (kernel, stride, pad) = (window.kernel, window.stride, window.kernel / 2);
+    let [in_x, in_y, in_z] = [p.in_x, p.in_y, p.in_z].map(|n| n as usize);
+    let out_x = p.out_x as usize;
+    y.fill(bias);
+    for (out_y, y) in y.chunks_exact_mut(out_x).enumerate() {
+        for kz in (0..kernel).filter(|kz| (pad..in_z + pad).contains(&(out_z * stride + kz))) {
+            for ky in (0..kernel).filter(|ky| (pad..in_y + pad).contains(&(out_y * stride + ky))) {
+                let (z, row_y) = (out_z * stride + kz - pad - p.in_first as usize, out_y * stride + ky - pad);
+                let row = &x[z * p.in_plane as usize + (c4 * in_y + row_y) * in_x..][..in_x];
+                for kx in 0..kernel {
+                    let w = weight[((kz * kernel + ky) * kernel + kx) * p.channels4 as usize + c4];
+                    // Outputs whose tap falls inside the row.
+                    let first = pad.saturating_sub(kx).div_ceil(stride);
+                    let end = ((in_x + pad).saturating_sub(kx)).div_ceil(stride).min(out_x);
+                    if first >= end {
+                        continue;
+                    }
+                    let from = first * stride + kx - pad;
+                    accumulate::<FMA>(&mut y[first..end], w, &row[from..], stride);
+                }
+            }
+        }
+    }
+}
+
+#[inline(always)]
+#[allow(clippy::too_many_arguments, reason = "a kernel: its bindings are its arguments")]
+fn channel_up_body<const FMA: bool>(
+    p: &Depthwise,
+    window: Window,
+    out_z: usize,
+    c4: usize,
+    x: &[Vec4],
+    weight: &[Vec4],
+    bias: Vec4,
+    y: &mut [Vec4],
+) {
+    let (kernel, pad) = (window.kernel, window.kernel / 2);
+    let [in_x, in_y, in_z] = [p.in_x, p.in_y, p.in_z].map(|n| n as usize);
+    let out_x = p.out_x as usize;
+    // Input index a tap reaches from an output index, where the parities agree.
+    let source = |out: usize, tap: usize, size: usize| {
+        let twice = (out + pad).checked_sub(tap)?;
+        (twice.is_multiple_of(2) && twice / 2 < size).then_some(twice / 2)
+    };
+    y.fill(bias);
+    for (out_y, y) in y.chunks_exact_mut(out_x).enumerate() {
+        for (kz, z) in (0..kernel).filter_map(|kz| Some((kz, source(out_z, kz, in_z)?))) {
+            for (ky, row_y) in (0..kernel).filter_map(|ky| Some((ky, source(out_y, ky, in_y)?))) {
+                let row = &x[(z - p.in_first as usize) * p.in_plane as usize + (c4 * in_y + row_y) * in_x..][..in_x];
+                for kx in 0..kernel {
+                    let w = weight[((kz * kernel + ky) * kernel + kx) * p.channels4 as usize + c4];
+                    for (i, x) in row.iter().enumerate() {
+                        let Some(y) = (2 * i + kx).checked_sub(pad).and_then(|o| y.get_mut(o)) else { continue };
+                        multiply_add::<FMA>(y, w, *x);
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn multiply_add<const FMA: bool>(y: &mut Vec4, w: Vec4, x: Vec4) {
+    for i in 0..4 {
+        y.0[i] = if FMA { w.0[i].mul_add(x.0[i], y.0[i]) } else { y.0[i] + w.0[i] * x.0[i] };
+    }
+}
+
+/// `y[i] += w * x[i * stride]`; four voxels at a time when they are neighbours, so that registers are full.
+#[inline(always)]
+fn accumulate<const FMA: bool>(y: &mut [Vec4], w: Vec4, x: &[Vec4], stride: usize) {
+    if stride != 1 {
+        y.iter_mut().zip(x.iter().step_by(stride)).for_each(|(y, x)| multiply_add::<FMA>(y, w, *x));
+        return;
+    }
+    let (y_fours, y_rest) = y.as_chunks_mut::<4>();
+    let (x_fours, _) = x.as_chunks::<4>();
+    let done = y_fours.len() * 4;
+    for (y, x) in y_fours.iter_mut().zip(x_fours) {
+        for lane in 0..16 {
+            let (v, i) = (lane / 4, lane % 4);
+            y[v].0[i] = if FMA { w.0[i].mul_add(x[v].0[i], y[v].0[i]) } else { y[v].0[i] + w.0[i] * x[v].0[i] };
+        }
+    }
+    y_rest.iter_mut().zip(&x[done..]).for_each(|(y, x)| multiply_add::<FMA>(y, w, *x));
+}

@@ -1,0 +1,124 @@
+//! The CPU executor: runs a plan with one twin per kernel, on all threads.
+
+mod depthwise;
+mod expand;
+mod gelu;
+mod grn;
+mod mlp;
+mod norm;
+mod pointwise;
+mod simd;
+
+use bytemuck::pod_read_unaligned;
+
+use crate::kernels::Kernel;
+use crate::plan::{Command, Dispatch, Plan, Range, Source, Vec4};
+use crate::runner::{Cancelled, EngineError, Runner};
+
+/// Runs a plan on the processor.
+pub struct CpuRunner {
+    plan: Plan,
+    buffers: Vec<Vec<Vec4>>,
+    device: String,
+}
+
+impl CpuRunner {
+    /// Allocates the plan's buffers.
+    pub fn new(plan: Plan) -> Self {
+        let buffers = plan.buffers.iter().map(|len| vec![Vec4::default(); *len]).collect();
+        Self { plan, buffers, device: describe() }
+    }
+
+    /// Runs the plan and returns every output as a (channel, z, y, x) array.
+    pub fn run_all(&mut self, input: &[f32], cancelled: &dyn Fn() -> bool) -> Result<Vec<Vec<f32>>, EngineError> {
+        self.execute(input, cancelled)?;
+        let outputs = self.plan.outputs.iter().map(|tensor| {
+            let mut values = vec![0.0; tensor.channels * tensor.voxels()];
+            tensor.unpack(&self.buffers[tensor.buffer][..tensor.len()], 0, &mut values);
+            values
+        });
+        Ok(outputs.collect())
+    }
+
+    fn execute(&mut self, input: &[f32], cancelled: &dyn Fn() -> bool) -> Result<(), EngineError> {
+        self.plan.input.pack(input, &mut self.buffers[self.plan.input.buffer]);
+        for command in &self.plan.commands {
+            if cancelled() {
+                return Err(Cancelled.into());
+            }
+            match command {
+                Command::Clear(buffer) => self.buffers[*buffer].fill(Vec4::default()),
+                Command::Dispatch(dispatch) => dispatch_on(dispatch, &self.plan.weights, &mut self.buffers),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The processor as a user knows it.
+pub(crate) fn describe() -> String {
+    format!("CPU ({} threads)", rayon::current_num_threads())
+}
+
+impl Runner for CpuRunner {
+    fn device(&self) -> &str {
+        &self.device
+    }
+
+    fn patch(&self) -> [usize; 3] {
+        self.plan.input.size_zyx
+    }
+
+    fn channels(&self) -> usize {
+        self.plan.outputs[0].channels
+    }
+
+    fn run(&mut self, input: &[f32], output: &mut [f32], cancelled: &dyn Fn() -> bool) -> Result<(), EngineError> {
+        self.execute(input, cancelled)?;
+        let tensor = self.plan.outputs[0];
+        tensor.unpack(&self.buffers[tensor.buffer][..tensor.len()], 0, output);
+        Ok(())
+    }
+}
+
+/// Calls the twin of a dispatch's kernel; its written buffer is taken out of the arena while it runs.
+fn dispatch_on(dispatch: &Dispatch, weights: &[Vec4], buffers: &mut [Vec<Vec4>]) {
+    let (target, reads) = dispatch.ranges.split_last().expect("every kernel writes something");
+    let Source::Buffer(written) = target.source else { unreachable!("weights are read-only") };
+    let mut taken = std::mem::take(&mut buffers[written]);
+    {
+        let y = &mut taken[target.start..][..target.len];
+        let read = |i: usize| slice(&reads[i], weights, buffers);
+        let planes = dispatch.groups.map(|n| n as usize);
+        let params = &dispatch.params;
+        match dispatch.kernel {
+            Kernel::Pointwise => pointwise::pointwise(&pod_read_unaligned(params), planes[2], read(0), read(1), read(2), y),
+            Kernel::Depthwise { kernel, stride } => {
+                let window = depthwise::Window { kernel: kernel as usize, stride: stride as usize };
+                depthwise::depthwise(&pod_read_unaligned(params), window, read(0), read(1), read(2), y);
+            }
+            Kernel::DepthwiseUp { kernel } => {
+                depthwise::depthwise_up(&pod_read_unaligned(params), kernel as usize, read(0), read(1), read(2), y);
+            }
+            Kernel::NormPartial => norm::norm_partial(&pod_read_unaligned(params), read(0), y),
+            Kernel::NormAffine => norm::norm_affine(&pod_read_unaligned(params), read(0), read(1), y),
+            Kernel::GrnPartial(tile) => grn::grn_partial(&pod_read_unaligned(params), tile, read(0), read(1), read(2), read(3), y),
+            Kernel::ColumnSum => grn::column_sum(&pod_read_unaligned(params), planes[1], read(0), y),
+            Kernel::GrnScale => grn::grn_scale(&pod_read_unaligned(params), read(0), read(1), y),
+            Kernel::Mlp(tile) => {
+                let weights =
+                    mlp::Weights { affine: read(1), w1: read(2), b1: read(3), scale: read(4), w2: read(5), b2: read(6) };
+                mlp::mlp(&pod_read_unaligned(params), tile.in4 as usize, planes[1], read(0), &weights, y);
+            }
+        }
+    }
+    buffers[written] = taken;
+}
+
+fn slice<'a>(range: &Range, weights: &'a [Vec4], buffers: &'a [Vec<Vec4>]) -> &'a [Vec4] {
+    let source = match range.source {
+        Source::Weights => weights,
+        Source::Buffer(buffer) => &buffers[buffer],
+    };
+    &source[range.start..][..range.len]
+}

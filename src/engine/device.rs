@@ -1,0 +1,146 @@
+//! From "auto", "gpu" or "cpu" to something that runs networks.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use mednext::{Config, Graph, Weights, graph};
+
+use crate::cpu::{self, CpuRunner};
+use crate::gpu::{Gpu, GpuRunner};
+use crate::plan::{Heads, Limits, lower};
+use crate::runner::{EngineError, Runner, TileOutput};
+use crate::selftest;
+
+/// What the user asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DeviceChoice {
+    /// The best hardware adapter that computes correctly; the CPU engine when there is none.
+    #[default]
+    Auto,
+    /// An adapter by its position in `voxelry doctor`, or the best one; software drivers count.
+    Gpu(Option<usize>),
+    /// The CPU engine.
+    Cpu,
+}
+
+impl FromStr for DeviceChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "gpu" => Ok(Self::Gpu(None)),
+            "cpu" => Ok(Self::Cpu),
+            _ => text
+                .strip_prefix("gpu:")
+                .and_then(|index| index.parse().ok())
+                .map(|index| Self::Gpu(Some(index)))
+                .ok_or_else(|| format!("\"{text}\" is not a device; use auto, gpu, gpu:N or cpu")),
+        }
+    }
+}
+
+impl fmt::Display for DeviceChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Auto => f.write_str("auto"),
+            Self::Gpu(None) => f.write_str("gpu"),
+            Self::Gpu(Some(index)) => write!(f, "gpu:{index}"),
+            Self::Cpu => f.write_str("cpu"),
+        }
+    }
+}
+
+/// An opened device; clones share it.
+#[derive(Clone)]
+pub enum Device {
+    /// A graphics device.
+    Gpu(Arc<Gpu>),
+    /// The processor.
+    Cpu,
+}
+
+impl Device {
+    /// Opens what was asked for. A graphics device must first agree with the CPU engine on every kernel.
+    ///
+    /// `Auto` passes over software drivers: they compute on the processor too, several times slower than the CPU engine.
+    pub fn open(choice: DeviceChoice) -> Result<Self, EngineError> {
+        match choice {
+            DeviceChoice::Cpu => Ok(Self::Cpu),
+            DeviceChoice::Gpu(index) => {
+                let gpu = Arc::new(Gpu::open(index)?);
+                if let Some(warning) = gpu.warning() {
+                    tracing::warn!("{warning}");
+                }
+                selftest::check(&gpu)?;
+                Ok(Self::Gpu(gpu))
+            }
+            DeviceChoice::Auto => match Gpu::open(None) {
+                Ok(gpu) if !gpu.is_software() => {
+                    let gpu = Arc::new(gpu);
+                    match selftest::check(&gpu) {
+                        Ok(()) => Ok(Self::Gpu(gpu)),
+                        Err(error) => {
+                            tracing::warn!("using the CPU instead of {}: {error}", gpu.description());
+                            Ok(Self::Cpu)
+                        }
+                    }
+                }
+                Ok(_) | Err(_) => Ok(Self::Cpu),
+            },
+        }
+    }
+
+    /// Name a user knows.
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Gpu(gpu) => gpu.description().to_owned(),
+            Self::Cpu => cpu::describe(),
+        }
+    }
+
+    /// What plans for this device must respect.
+    pub fn limits(&self) -> Limits {
+        match self {
+            Self::Gpu(gpu) => gpu.limits(),
+            Self::Cpu => Limits::CPU,
+        }
+    }
+
+    /// Prepares a network for tiles of `patch` (axes as the network sees them).
+    pub fn runner(
+        &self,
+        config: &Config,
+        weights: &Weights,
+        patch: [usize; 3],
+        output: TileOutput,
+    ) -> Result<Box<dyn Runner>, EngineError> {
+        config.check_patch(patch)?;
+        let heads = match output {
+            TileOutput::Logits => Heads::Main,
+            TileOutput::Features => Heads::Features,
+        };
+        let plan = lower(&graph(config)?, weights, patch, heads, self.limits())?;
+        Ok(match self {
+            Self::Gpu(gpu) => Box::new(GpuRunner::new(Arc::clone(gpu), plan)?),
+            Self::Cpu => Box::new(CpuRunner::new(plan)),
+        })
+    }
+
+    /// Runs a graph once and returns the outputs `heads` names, as (channel, z, y, x) arrays: for checks, not for scans.
+    pub fn run_once(
+        &self,
+        graph: &Graph,
+        weights: &Weights,
+        patch: [usize; 3],
+        heads: Heads,
+        input: &[f32],
+    ) -> Result<Vec<Vec<f32>>, EngineError> {
+        let plan = lower(graph, weights, patch, heads, self.limits())?;
+        match self {
+            Self::Gpu(gpu) => GpuRunner::new(Arc::clone(gpu), plan)?.run_all(input, &|| false),
+            Self::Cpu => CpuRunner::new(plan).run_all(input, &|| false),
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! The GPU executor: the only code that touches wgpu.
+
+mod adapter;
+mod context;
+mod runner;
+
+pub use adapter::{AdapterReport, adapters};
+pub use context::Gpu;
+pub use runner::GpuRunner;

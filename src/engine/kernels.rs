@@ -1,0 +1,168 @@
+//! The catalogue of kernels: one row per `.wgsl` file, with its constants and uniform block.
+
+use crate::params;
+
+/// A kernel with its compile-time constants: everything that selects a pipeline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kernel {
+    /// `pointwise.wgsl`
+    Pointwise,
+    /// `depthwise.wgsl`
+    Depthwise {
+        /// Edge of the kernel.
+        kernel: u32,
+        /// 1 or 2.
+        stride: u32,
+    },
+    /// `depthwise_up.wgsl`
+    DepthwiseUp {
+        /// Edge of the kernel.
+        kernel: u32,
+    },
+    /// `norm_partial.wgsl`
+    NormPartial,
+    /// `norm_affine.wgsl`
+    NormAffine,
+    /// `grn_partial.wgsl`
+    GrnPartial(Tile),
+    /// `column_sum.wgsl`
+    ColumnSum,
+    /// `grn_scale.wgsl`
+    GrnScale,
+    /// `mlp.wgsl`
+    Mlp(Tile),
+}
+
+/// Shape of the work one workgroup of a tiled kernel does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Tile {
+    /// Groups of four channels of the input.
+    pub in4: u32,
+    /// Voxels per tile, a power of two up to 64.
+    pub voxels: u32,
+    /// `mlp`: groups of four hidden channels held at once. `grn_partial`: thread groups that share a tile's voxels.
+    pub split: u32,
+    /// `mlp`: groups of four outputs per thread; 0 for `grn_partial`.
+    pub rows: u32,
+}
+
+/// Threads of every workgroup.
+pub const THREADS: u32 = 64;
+
+/// Workgroup memory every adapter has (WebGPU's default limit); the tiles of GPU plans fit it.
+pub const WORKGROUP_BYTES: u32 = 16 << 10;
+
+impl Tile {
+    /// The tile of `mlp` for a block: as many voxels as fit `bytes`, enough rows in a chunk to keep all threads busy.
+    pub fn mlp(in4: u32, out4: u32, bytes: u32) -> Self {
+        let voxels = tile_voxels(in4, bytes).min(prev_power_of_two(16 * THREADS / out4.max(1)));
+        let share = THREADS / voxels;
+        Self { in4, voxels, split: share.max(8), rows: out4.div_ceil(share) }
+    }
+
+    /// The tile of `grn_partial` for a block.
+    pub fn grn_partial(in4: u32, hidden4: u32, bytes: u32) -> Self {
+        Self { in4, voxels: tile_voxels(in4, bytes), split: (THREADS / hidden4.max(1)).max(1), rows: 0 }
+    }
+}
+
+/// Voxels whose input fits half of `bytes`.
+fn tile_voxels(in4: u32, bytes: u32) -> u32 {
+    prev_power_of_two(bytes / 2 / 16 / in4.max(1)).min(THREADS)
+}
+
+fn prev_power_of_two(n: u32) -> u32 {
+    1 << (31 - n.max(1).leading_zeros())
+}
+
+/// One `.wgsl` file.
+#[derive(Debug, Clone, Copy)]
+pub struct Row {
+    /// File name without extension; also the name of the CPU twin.
+    pub name: &'static str,
+    /// The file.
+    pub source: &'static str,
+    /// Shared pieces it needs in front.
+    pub shared: &'static [&'static str],
+    /// Its uniform block as Rust sees it: field names and offsets, and the size in bytes.
+    pub params: (&'static [(&'static str, usize)], usize),
+}
+
+const GELU: &str = include_str!("../../shaders/shared/gelu.wgsl");
+const MERGE_MOMENTS: &str = include_str!("../../shaders/shared/merge_moments.wgsl");
+
+macro_rules! row {
+    ($name:literal, $params:ident, $shared:expr) => {
+        Row {
+            name: $name,
+            source: include_str!(concat!("../../shaders/", $name, ".wgsl")),
+            shared: $shared,
+            params: (params::$params::LAYOUT, size_of::<params::$params>()),
+        }
+    };
+}
+
+/// Every kernel file.
+pub const CATALOGUE: &[Row] = &[
+    row!("pointwise", Pointwise, &[]),
+    row!("depthwise", Depthwise, &[]),
+    row!("depthwise_up", Depthwise, &[]),
+    row!("norm_partial", NormPartial, &[MERGE_MOMENTS]),
+    row!("norm_affine", NormAffine, &[MERGE_MOMENTS]),
+    row!("grn_partial", GrnPartial, &[GELU]),
+    row!("column_sum", ColumnSum, &[]),
+    row!("grn_scale", GrnScale, &[]),
+    row!("mlp", Mlp, &[GELU]),
+];
+
+impl Kernel {
+    /// File name, without extension.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pointwise => "pointwise",
+            Self::Depthwise { .. } => "depthwise",
+            Self::DepthwiseUp { .. } => "depthwise_up",
+            Self::NormPartial => "norm_partial",
+            Self::NormAffine => "norm_affine",
+            Self::GrnPartial(_) => "grn_partial",
+            Self::ColumnSum => "column_sum",
+            Self::GrnScale => "grn_scale",
+            Self::Mlp(_) => "mlp",
+        }
+    }
+
+    /// Constants in front of the source.
+    fn constants(self) -> Vec<(&'static str, u32)> {
+        match self {
+            Self::Depthwise { kernel, stride } => vec![("KERNEL", kernel), ("STRIDE", stride)],
+            Self::DepthwiseUp { kernel } => vec![("KERNEL", kernel)],
+            Self::GrnPartial(tile) => vec![("IN4", tile.in4), ("VOXELS", tile.voxels), ("PARTS", tile.split)],
+            Self::Mlp(tile) => vec![("IN4", tile.in4), ("VOXELS", tile.voxels), ("CHUNK4", tile.split), ("ROWS", tile.rows)],
+            _ => vec![],
+        }
+    }
+
+    /// The whole WGSL text: constants, shared pieces, the file.
+    pub fn wgsl(self) -> String {
+        let row = CATALOGUE.iter().find(|row| row.name == self.name()).expect("every kernel has a row");
+        let constants = self.constants().into_iter().map(|(name, value)| format!("const {name}: u32 = {value}u;\n"));
+        constants.chain(row.shared.iter().map(|s| (*s).to_owned())).chain([row.source.to_owned()]).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tiles_fit_workgroup_memory_and_cover_all_outputs() {
+        for in4 in [1, 2, 3, 8, 16, 24, 32, 64, 128, 256] {
+            for out4 in [1, 2, 3, 8, 16, 32, 64, 128, 256, 512] {
+                let tile = Tile::mlp(in4, out4, WORKGROUP_BYTES);
+                assert!((tile.in4 + tile.split) * tile.voxels * 16 <= WORKGROUP_BYTES, "{tile:?}");
+                assert!(tile.rows * (THREADS / tile.voxels) >= out4, "{tile:?}");
+                assert!(tile.rows <= 16, "{tile:?}");
+            }
+        }
+    }
+}
