@@ -13,6 +13,8 @@ mod selftest;
 #[cfg(test)]
 mod tests_golden;
 #[cfg(test)]
+mod tests_kernels;
+#[cfg(test)]
 mod tests_shaders;
 
 pub use cpu::CpuRunner;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
-use mednext::{Block, BlockKind, Config, GrnReduction, Graph, Node, Op, Preset, Generation, Tensor, Weights, graph, infer};
+use mednext::{Block, BlockKind, Config, Generation, Graph, GrnReduction, Node, Op, Preset, Tensor, Weights, graph, infer};
 
 use crate::device::Device;
 use crate::gpu::Gpu;
@@ -13,24 +13,25 @@ use crate::plan::Heads;
 /// The tolerance: 1e-4 of the largest value.
 const TOLERANCE: f32 = 1e-4;
 
-fn path(name: &str) -> PathBuf {
+pub(crate) fn path(name: &str) -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/data/golden")).join(name)
 }
 
-fn golden(name: &str) -> BTreeMap<String, Tensor> {
+pub(crate) fn golden(name: &str) -> BTreeMap<String, Tensor> {
     let weights = Weights::read_safetensors(&path(name)).unwrap();
     weights.iter().map(|(name, tensor)| (name.to_owned(), tensor.clone())).collect()
 }
 
 /// The CPU engine, and the graphics device tests run on (a software driver where there is no other).
-fn devices() -> Vec<Device> {
+pub(crate) fn devices() -> Vec<Device> {
     static GPU: OnceLock<Arc<Gpu>> = OnceLock::new();
-    let gpu = GPU.get_or_init(|| Arc::new(Gpu::open(None).expect("GPU tests need a Vulkan, Metal or DX12 driver: tests/vulkan.sh installs one")));
+    let gpu =
+        GPU.get_or_init(|| Arc::new(Gpu::open(None).expect("GPU tests need a Vulkan, Metal or DX12 driver: tests/vulkan.sh installs one")));
     vec![Device::Cpu, Device::Gpu(Arc::clone(gpu))]
 }
 
 #[track_caller]
-fn assert_close(what: &str, got: &[f32], want: &[f32]) {
+pub(crate) fn assert_close(what: &str, got: &[f32], want: &[f32]) {
     assert_eq!(got.len(), want.len(), "{what}");
     let largest = want.iter().fold(0.0_f32, |m, v| m.max(v.abs()));
     let (at, difference) = got

@@ -6,8 +6,7 @@ use naga::valid::{Capabilities, ValidationFlags, Validator};
 use crate::kernels::{CATALOGUE, Kernel, Tile, WORKGROUP_BYTES};
 
 fn variants() -> Vec<Kernel> {
-    let mut kernels =
-        vec![Kernel::Pointwise, Kernel::NormPartial, Kernel::NormAffine, Kernel::ColumnSum, Kernel::GrnScale];
+    let mut kernels = vec![Kernel::Pointwise, Kernel::NormPartial, Kernel::NormAffine, Kernel::ColumnSum, Kernel::GrnScale];
     for kernel in [3, 5, 7] {
         kernels.extend([Kernel::Depthwise { kernel, stride: 1 }, Kernel::Depthwise { kernel, stride: 2 }, Kernel::DepthwiseUp { kernel }]);
     }
@@ -35,9 +34,7 @@ fn every_variant_lowers_to_all_languages() {
         msl::write_string(&module, &info, &options, &msl::PipelineOptions::default()).unwrap_or_else(|e| panic!("{kernel:?}: {e}"));
         let mut text = String::new();
         let (options, pipeline) = (hlsl::Options::default(), hlsl::PipelineOptions::default());
-        hlsl::Writer::new(&mut text, &options, &pipeline)
-            .write(&module, &info, None)
-            .unwrap_or_else(|e| panic!("{kernel:?}: {e}"));
+        hlsl::Writer::new(&mut text, &options, &pipeline).write(&module, &info, None).unwrap_or_else(|e| panic!("{kernel:?}: {e}"));
     }
 }
 

@@ -13,15 +13,22 @@ pub(super) struct Window {
     pub(super) stride: usize,
 }
 
-/// `y[o] = b + sum_t w[t] x[o * stride + t - kernel / 2]`.
-pub(super) fn depthwise(p: &Depthwise, window: Window, x: &[Vec4], weight: &[Vec4], bias: &[Vec4], y: &mut [Vec4]) {
-    each_channel(p, y, |out_z, c4, y| channel(p, window, out_z, c4, x, weight, bias[c4], y));
+/// Read-only bindings of both kernels.
+#[derive(Clone, Copy)]
+pub(super) struct Inputs<'a> {
+    pub(super) x: &'a [Vec4],
+    pub(super) weight: &'a [Vec4],
+    pub(super) bias: &'a [Vec4],
 }
 
-/// `y[o] = b + sum over t with (o + kernel / 2 - t) even of w[t] x[(o + kernel / 2 - t) / 2]`.
-pub(super) fn depthwise_up(p: &Depthwise, kernel: usize, x: &[Vec4], weight: &[Vec4], bias: &[Vec4], y: &mut [Vec4]) {
-    let window = Window { kernel, stride: 2 };
-    each_channel(p, y, |out_z, c4, y| channel_up(p, window, out_z, c4, x, weight, bias[c4], y));
+/// `y[o] = b + sum_t w[t] x[o * stride + t - kernel / 2]`.
+pub(super) fn depthwise(p: &Depthwise, window: Window, inputs: Inputs<'_>, y: &mut [Vec4]) {
+    each_channel(p, y, |out_z, c4, y| channel(p, window, out_z, c4, inputs, y));
+}
+
+/// `y[o] = b + sum over t with (o + kernel / 2 - t) even of w[t] x[(o + kernel / 2 - t) / 2]`; the window's stride is 2.
+pub(super) fn depthwise_up(p: &Depthwise, window: Window, inputs: Inputs<'_>, y: &mut [Vec4]) {
+    each_channel(p, y, |out_z, c4, y| channel_up(p, window, out_z, c4, inputs, y));
 }
 
 /// Calls `compute(global output plane, channel group, its voxels)` for everything in the slab.
@@ -34,34 +41,21 @@ fn each_channel(p: &Depthwise, y: &mut [Vec4], compute: impl Fn(usize, usize, &m
 
 multiversion! {
     /// One channel group of one output plane.
-    fn channel(
-        p: &Depthwise, window: Window, out_z: usize, c4: usize, x: &[Vec4], weight: &[Vec4], bias: Vec4, y: &mut [Vec4],
-    ) = channel_body
+    fn channel(p: &Depthwise, window: Window, out_z: usize, c4: usize, inputs: Inputs<'_>, y: &mut [Vec4]) = channel_body
 }
 
 multiversion! {
     /// One channel group of one output plane of the transposed convolution.
-    fn channel_up(
-        p: &Depthwise, window: Window, out_z: usize, c4: usize, x: &[Vec4], weight: &[Vec4], bias: Vec4, y: &mut [Vec4],
-    ) = channel_up_body
+    fn channel_up(p: &Depthwise, window: Window, out_z: usize, c4: usize, inputs: Inputs<'_>, y: &mut [Vec4]) = channel_up_body
 }
 
 #[inline(always)]
-#[allow(clippy::too_many_arguments, reason = "a kernel: its bindings are its arguments")]
-fn channel_body<const FMA: bool>(
-    p: &Depthwise,
-    window: Window,
-    out_z: usize,
-    c4: usize,
-    x: &[Vec4],
-    weight: &[Vec4],
-    bias: Vec4,
-    y: &mut [Vec4],
-) {
+fn channel_body<const FMA: bool>(p: &Depthwise, window: Window, out_z: usize, c4: usize, inputs: Inputs<'_>, y: &mut [Vec4]) {
+    let Inputs { x, weight, bias } = inputs;
     let (kernel, stride, pad) = (window.kernel, window.stride, window.kernel / 2);
     let [in_x, in_y, in_z] = [p.in_x, p.in_y, p.in_z].map(|n| n as usize);
     let out_x = p.out_x as usize;
-    y.fill(bias);
+    y.fill(bias[c4]);
     for (out_y, y) in y.chunks_exact_mut(out_x).enumerate() {
         for kz in (0..kernel).filter(|kz| (pad..in_z + pad).contains(&(out_z * stride + kz))) {
             for ky in (0..kernel).filter(|ky| (pad..in_y + pad).contains(&(out_y * stride + ky))) {
@@ -84,17 +78,8 @@ fn channel_body<const FMA: bool>(
 }
 
 #[inline(always)]
-#[allow(clippy::too_many_arguments, reason = "a kernel: its bindings are its arguments")]
-fn channel_up_body<const FMA: bool>(
-    p: &Depthwise,
-    window: Window,
-    out_z: usize,
-    c4: usize,
-    x: &[Vec4],
-    weight: &[Vec4],
-    bias: Vec4,
-    y: &mut [Vec4],
-) {
+fn channel_up_body<const FMA: bool>(p: &Depthwise, window: Window, out_z: usize, c4: usize, inputs: Inputs<'_>, y: &mut [Vec4]) {
+    let Inputs { x, weight, bias } = inputs;
     let (kernel, pad) = (window.kernel, window.kernel / 2);
     let [in_x, in_y, in_z] = [p.in_x, p.in_y, p.in_z].map(|n| n as usize);
     let out_x = p.out_x as usize;
@@ -103,7 +88,7 @@ fn channel_up_body<const FMA: bool>(
         let twice = (out + pad).checked_sub(tap)?;
         (twice.is_multiple_of(2) && twice / 2 < size).then_some(twice / 2)
     };
-    y.fill(bias);
+    y.fill(bias[c4]);
     for (out_y, y) in y.chunks_exact_mut(out_x).enumerate() {
         for (kz, z) in (0..kernel).filter_map(|kz| Some((kz, source(out_z, kz, in_z)?))) {
             for (ky, row_y) in (0..kernel).filter_map(|ky| Some((ky, source(out_y, ky, in_y)?))) {

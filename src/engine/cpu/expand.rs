@@ -49,7 +49,7 @@ pub(super) fn expand<const FMA: bool>(input: &Normalised, count: usize, e4: usiz
             }
         }
         for (row, sum) in rows.chunks_exact_mut(TILE).zip(sums) {
-            lanes_mut(row)[block] = sum.map(|u| gelu::<FMA>(u));
+            lanes_mut(row)[block] = sum.map(gelu::<FMA>);
         }
     }
 }

@@ -95,10 +95,13 @@ fn dispatch_on(dispatch: &Dispatch, weights: &[Vec4], buffers: &mut [Vec<Vec4>])
             Kernel::Pointwise => pointwise::pointwise(&pod_read_unaligned(params), planes[2], read(0), read(1), read(2), y),
             Kernel::Depthwise { kernel, stride } => {
                 let window = depthwise::Window { kernel: kernel as usize, stride: stride as usize };
-                depthwise::depthwise(&pod_read_unaligned(params), window, read(0), read(1), read(2), y);
+                let inputs = depthwise::Inputs { x: read(0), weight: read(1), bias: read(2) };
+                depthwise::depthwise(&pod_read_unaligned(params), window, inputs, y);
             }
             Kernel::DepthwiseUp { kernel } => {
-                depthwise::depthwise_up(&pod_read_unaligned(params), kernel as usize, read(0), read(1), read(2), y);
+                let window = depthwise::Window { kernel: kernel as usize, stride: 2 };
+                let inputs = depthwise::Inputs { x: read(0), weight: read(1), bias: read(2) };
+                depthwise::depthwise_up(&pod_read_unaligned(params), window, inputs, y);
             }
             Kernel::NormPartial => norm::norm_partial(&pod_read_unaligned(params), read(0), y),
             Kernel::NormAffine => norm::norm_affine(&pod_read_unaligned(params), read(0), read(1), y),
@@ -106,8 +109,7 @@ fn dispatch_on(dispatch: &Dispatch, weights: &[Vec4], buffers: &mut [Vec<Vec4>])
             Kernel::ColumnSum => grn::column_sum(&pod_read_unaligned(params), planes[1], read(0), y),
             Kernel::GrnScale => grn::grn_scale(&pod_read_unaligned(params), read(0), read(1), y),
             Kernel::Mlp(tile) => {
-                let weights =
-                    mlp::Weights { affine: read(1), w1: read(2), b1: read(3), scale: read(4), w2: read(5), b2: read(6) };
+                let weights = mlp::Weights { affine: read(1), w1: read(2), b1: read(3), scale: read(4), w2: read(5), b2: read(6) };
                 mlp::mlp(&pod_read_unaligned(params), tile.in4 as usize, planes[1], read(0), &weights, y);
             }
         }

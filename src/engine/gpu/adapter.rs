@@ -33,8 +33,7 @@ pub(super) fn enumerate() -> Vec<wgpu::Adapter> {
     let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
     descriptor.backends = backends;
     // An allocation that would not fit becomes an error we can report, not a lost device.
-    descriptor.memory_budget_thresholds =
-        wgpu::MemoryBudgetThresholds { for_resource_creation: Some(90), for_device_loss: Some(97) };
+    descriptor.memory_budget_thresholds = wgpu::MemoryBudgetThresholds { for_resource_creation: Some(90), for_device_loss: Some(97) };
     let instance = wgpu::Instance::new(descriptor);
     let mut adapters = pollster::block_on(instance.enumerate_adapters(backends));
     adapters.retain(|adapter| adapter.get_downlevel_capabilities().flags.contains(wgpu::DownlevelFlags::COMPUTE_SHADERS));

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::adapter::{driver_warning, enumerate};
 use crate::kernels::{Kernel, WORKGROUP_BYTES};
-use crate::plan::Limits;
+use crate::plan::{Limits, STORE_UP_BYTES};
 use crate::runner::EngineError;
 
 /// A device with its queue and pipelines; shared by all models that run on it.
@@ -68,6 +68,7 @@ impl Gpu {
                 buffer_bytes: limits.max_buffer_size,
                 dispatch_flops: dispatch_flops(info.device_type),
                 tile_bytes: WORKGROUP_BYTES,
+                store_up_bytes: STORE_UP_BYTES,
             },
             software,
             warning: driver_warning(info.device_type, &info.driver_info),

@@ -29,8 +29,6 @@ pub enum Heads {
 const NORM_EPS: f32 = 1e-5;
 /// GRN's epsilon in the public code.
 const GRN_EPS: f32 = 1e-6;
-/// Depthwise results of up blocks above this size are recomputed per slab rather than stored.
-const STORE_UP_BYTES: usize = 128 << 20;
 
 const VEC4_BYTES: u64 = size_of::<Vec4>() as u64;
 
@@ -248,7 +246,7 @@ impl Lowering {
             BlockKind::Up => x.size_zyx.map(|n| 2 * n - 1),
         };
         let d = Tensor { buffer: Scratch::DEPTHWISE, channels: x.channels, size_zyx: d_size };
-        let stored = block.kind != BlockKind::Up || d.len() * size_of::<Vec4>() <= STORE_UP_BYTES;
+        let stored = block.kind != BlockKind::Up || d.len() * size_of::<Vec4>() <= self.limits.store_up_bytes;
         let shift = usize::from(block.kind == BlockKind::Up);
         let context = BlockContext { block, packed, x, d, y, shift, stored };
         self.norm_pass(&context)?;
@@ -272,7 +270,7 @@ impl Lowering {
         let bytes = VEC4_BYTES * (stride * c.x.plane()).max(c.d.plane()).max(other) as u64;
         let mut slabs = self.slabs(c.d.size_zyx[0], bytes, halo, flops)?;
         if !c.stored {
-            let step = (STORE_UP_BYTES / size_of::<Vec4>() / c.d.plane()).max(1).min(slabs[0].1);
+            let step = (self.limits.store_up_bytes / size_of::<Vec4>() / c.d.plane()).max(1).min(slabs[0].1);
             slabs = (0..c.d.size_zyx[0]).step_by(step).map(|z| (z, (z + step).min(c.d.size_zyx[0]))).collect();
         }
         Ok(slabs)
@@ -292,12 +290,9 @@ impl Lowering {
             BlockKind::Down => {
                 (Kernel::Depthwise { kernel, stride: 2 }, (2 * z0).saturating_sub(pad), 2 * (z1 - 1) + size - pad, size.pow(3))
             }
-            BlockKind::Up => (
-                Kernel::DepthwiseUp { kernel },
-                (z0 + pad).saturating_sub(size - 1) / 2,
-                (z1 - 1 + pad) / 2 + 1,
-                size.pow(3).div_ceil(8),
-            ),
+            BlockKind::Up => {
+                (Kernel::DepthwiseUp { kernel }, (z0 + pad).saturating_sub(size - 1) / 2, (z1 - 1 + pad) / 2 + 1, size.pow(3).div_ceil(8))
+            }
         };
         let high = high.min(c.x.size_zyx[0]);
         let params = params::Depthwise {
@@ -340,12 +335,8 @@ impl Lowering {
             self.dispatch(Kernel::NormPartial, params, vec![Self::d_planes(c, z0, z1), partial], [channels4, z1 - z0, 1], flops);
         }
         let affine = self.scratch(Scratch::AFFINE, channels4 * 2);
-        let params = params::NormAffine {
-            planes: planes as u32,
-            voxels: d.plane_voxels() as u32,
-            channels4: channels4 as u32,
-            eps: NORM_EPS,
-        };
+        let params =
+            params::NormAffine { planes: planes as u32, voxels: d.plane_voxels() as u32, channels4: channels4 as u32, eps: NORM_EPS };
         self.dispatch(Kernel::NormAffine, params, vec![partial, c.packed.norm, affine], [channels4, 1, 1], 0);
         Ok(())
     }

@@ -30,13 +30,23 @@ pub struct Limits {
     pub dispatch_flops: u64,
     /// Memory the tiles of `mlp` and `grn_partial` may take.
     pub tile_bytes: u32,
+    /// Depthwise results of up blocks above this size are computed again per slab in every pass, not stored.
+    pub store_up_bytes: usize,
 }
 
 impl Limits {
     /// No limits worth slabs, for executors without bindings; dispatches stay short enough to cancel.
-    pub const CPU: Self =
-        Self { binding_bytes: u64::MAX, buffer_bytes: u64::MAX, dispatch_flops: 20_000_000_000, tile_bytes: u32::MAX };
+    pub const CPU: Self = Self {
+        binding_bytes: u64::MAX,
+        buffer_bytes: u64::MAX,
+        dispatch_flops: 20_000_000_000,
+        tile_bytes: u32::MAX,
+        store_up_bytes: STORE_UP_BYTES,
+    };
 }
+
+/// At a 128^3 patch the depthwise result of the last up block alone would take 500 MiB.
+pub(crate) const STORE_UP_BYTES: usize = 128 << 20;
 
 /// Where a binding's bytes lie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -1,0 +1,200 @@
+//! Single kernels against PyTorch's units, and plans under tight limits against the same plan without.
+
+use bytemuck::{Pod, bytes_of};
+use mednext::{Config, Generation, Preset, graph};
+
+use crate::cpu::CpuRunner;
+use crate::device::Device;
+use crate::gpu::GpuRunner;
+use crate::kernels::{Kernel, Tile, WORKGROUP_BYTES};
+use crate::params;
+use crate::plan::{Command, Dispatch, Heads, Limits, Plan, Range, Source, Tensor, Vec4, lower};
+use crate::selftest::noise_weights;
+use crate::tests_golden::{assert_close, devices, golden};
+
+fn run(device: &Device, plan: Plan, input: &[f32]) -> Vec<f32> {
+    let outputs = match device {
+        Device::Cpu => CpuRunner::new(plan).run_all(input, &|| false),
+        Device::Gpu(gpu) => GpuRunner::new(gpu.clone(), plan).unwrap().run_all(input, &|| false),
+    };
+    outputs.unwrap().remove(0)
+}
+
+/// A plan made by hand: buffers of given sizes, the first holding the input.
+struct Bench {
+    plan: Plan,
+}
+
+impl Bench {
+    fn new(input: Tensor, output: Tensor, buffers: Vec<usize>) -> Self {
+        let buffers = buffers.into_iter().map(|n| n.next_multiple_of(16)).collect();
+        Self { plan: Plan { buffers, weights: Vec::new(), commands: Vec::new(), input, outputs: vec![output] } }
+    }
+
+    fn constants(&mut self, values: impl IntoIterator<Item = [f32; 4]>) -> Range {
+        let start = self.plan.weights.len();
+        self.plan.weights.extend(values.into_iter().map(Vec4));
+        let len = self.plan.weights.len() - start;
+        self.plan.weights.resize(self.plan.weights.len().next_multiple_of(16), Vec4::default());
+        Range { source: Source::Weights, start, len }
+    }
+
+    fn dispatch<P: Pod>(&mut self, kernel: Kernel, params: P, ranges: Vec<Range>, groups: [u32; 3]) {
+        self.plan.commands.push(Command::Dispatch(Dispatch { kernel, params: bytes_of(&params).to_vec(), ranges, groups, flops: 0 }));
+    }
+}
+
+fn whole(buffer: usize, len: usize) -> Range {
+    Range { source: Source::Buffer(buffer), start: 0, len }
+}
+
+fn fours(values: &[f32]) -> Vec<[f32; 4]> {
+    values.chunks(4).map(|c| std::array::from_fn(|i| c.get(i).copied().unwrap_or(0.0))).collect()
+}
+
+/// y = gelu(x), through `mlp` with identity weights.
+#[test]
+fn gelu_is_the_exact_one() {
+    let tensors = golden("gelu.safetensors");
+    let (x, y) = (&tensors["x"].data, &tensors["gelu_erf"].data);
+    let tensor = |buffer| Tensor { buffer, channels: 1, size_zyx: [1, 1, x.len()] };
+    let (input, output) = (tensor(0), tensor(1));
+    for device in devices() {
+        let mut bench = Bench::new(input, output, vec![input.len(), output.len()]);
+        let identity = [[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0], [0.0, 0.0, 0.0, 1.0]];
+        let affine = bench.constants([[1.0; 4], [0.0; 4]]);
+        let matrix = bench.constants(identity);
+        let (zero, one) = (bench.constants([[0.0; 4]]), bench.constants([[1.0; 4]]));
+        let size = x.len() as u32;
+        let params = params::Mlp {
+            d_x: size,
+            voxels: size,
+            d_plane: input.plane() as u32,
+            hidden4: 1,
+            out4: 1,
+            out_x: size,
+            out_y: 1,
+            out_plane: output.plane() as u32,
+            shift: 0,
+        };
+        let tile = Tile::mlp(1, 1, WORKGROUP_BYTES);
+        let ranges = vec![input.planes(0, 1), affine, matrix, zero, one, matrix, zero, output.planes(0, 1)];
+        bench.plan.commands.push(Command::Clear(1));
+        bench.dispatch(Kernel::Mlp(tile), params, ranges, [size.div_ceil(tile.voxels), 1, 1]);
+        let got = run(&device, bench.plan, x);
+        assert_close(&format!("GELU on {}", device.describe()), &got, y);
+        // The golden's small values too: a tanh approximation is off by 5e-4 near |x| = 2.
+        let worst = got.iter().zip(y.iter()).fold(0.0_f32, |m, (a, b)| m.max((a - b).abs()));
+        assert!(worst < 2e-6, "{worst:e}");
+    }
+}
+
+/// Statistics and affine of instance norm, applied on the host.
+#[test]
+fn instance_norm_matches_pytorch() {
+    let tensors = golden("groupnorm_perchannel.safetensors");
+    let (x, y) = (&tensors["x"], &tensors["y"]);
+    let (gamma, beta) = (fours(&tensors["weight"].data), fours(&tensors["bias"].data));
+    let channels = x.shape[1];
+    let size_zyx = [x.shape[2], x.shape[3], x.shape[4]];
+    let input = Tensor { buffer: 0, channels, size_zyx };
+    // [channel/4][scale, shift] read as a tensor of two voxels.
+    let output = Tensor { buffer: 2, channels: channels.next_multiple_of(4), size_zyx: [1, 1, 2] };
+    let (channels4, voxels) = (input.channels4() as u32, input.plane_voxels() as u32);
+    for device in devices() {
+        let mut got = Vec::new();
+        for sample in x.data.chunks(channels * input.voxels()) {
+            let partial = size_zyx[0] * input.channels4() * 2;
+            let mut bench = Bench::new(input, output, vec![input.len(), partial, output.len()]);
+            let norm = bench.constants(gamma.iter().zip(&beta).flat_map(|(g, b)| [*g, *b]));
+            let params = params::NormPartial { voxels, plane: input.plane() as u32, channels4, first: 0 };
+            let planes = size_zyx[0] as u32;
+            let ranges = vec![input.planes(0, size_zyx[0]), whole(1, partial)];
+            bench.dispatch(Kernel::NormPartial, params, ranges, [channels4, planes, 1]);
+            let params = params::NormAffine { planes, voxels, channels4, eps: 1e-5 };
+            let ranges = vec![whole(1, partial), norm, whole(2, input.channels4() * 2)];
+            bench.dispatch(Kernel::NormAffine, params, ranges, [channels4, 1, 1]);
+            let affine = run(&device, bench.plan, sample);
+            got.extend(sample.iter().enumerate().map(|(i, v)| {
+                let c = i / input.voxels();
+                affine[c * 2] * v + affine[c * 2 + 1]
+            }));
+        }
+        assert_close(&format!("instance norm on {}", device.describe()), &got, &y.data);
+    }
+}
+
+/// The factor of GRN with both reductions, from sums of squares taken on the host.
+#[test]
+fn grn_matches_pytorch_with_mean_and_sum() {
+    let tensors = golden("grn.safetensors");
+    let (x, gamma, beta) = (&tensors["x"], &tensors["gamma"].data, &tensors["beta"].data);
+    let channels = x.shape[1];
+    let volume: usize = x.shape[2..].iter().product();
+    let tensor = |buffer| Tensor { buffer, channels, size_zyx: [1, 1, 1] };
+    let (input, output) = (tensor(0), tensor(1));
+    for device in devices() {
+        for (key, divisor) in [("y_mean_official", channels as f32), ("y_sum_papertext", 1.0)] {
+            let mut got = Vec::new();
+            for sample in x.data.chunks(channels * volume) {
+                let squares: Vec<f32> =
+                    sample.chunks(volume).map(|c| c.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>() as f32).collect();
+                let mut bench = Bench::new(input, output, vec![input.len(), output.len()]);
+                let gamma = bench.constants(fours(gamma));
+                let hidden4 = channels.div_ceil(4);
+                let params = params::GrnScale { hidden4: hidden4 as u32, divisor, eps: 1e-6 };
+                bench.dispatch(Kernel::GrnScale, params, vec![whole(0, hidden4), gamma, whole(1, hidden4)], [1, 1, 1]);
+                let scale = run(&device, bench.plan, &squares);
+                got.extend(sample.iter().enumerate().map(|(i, v)| scale[i / volume] * v + beta[i / volume]));
+            }
+            assert_close(&format!("GRN {key} on {}", device.describe()), &got, &tensors[key].data);
+        }
+    }
+}
+
+/// Slabs, recomputed up blocks and small dispatches change no bit of the result.
+#[test]
+fn tight_limits_change_nothing() {
+    let mut config = Config::preset(Preset::S, Generation::V2, 3, 8, 1, 3);
+    config.blocks = [1; 9];
+    let graph = graph(&config).unwrap();
+    let weights = noise_weights(&graph);
+    let patch = [32, 16, 48];
+    let input: Vec<f32> = (0..patch.iter().product::<usize>()).map(|i| ((i * 7919) % 1000) as f32 / 500.0 - 1.0).collect();
+    for device in devices() {
+        let roomy = Limits { binding_bytes: u64::MAX, dispatch_flops: u64::MAX, store_up_bytes: usize::MAX, ..device.limits() };
+        let roomy = Limits { binding_bytes: device.limits().binding_bytes.min(1 << 27), ..roomy };
+        let tight = Limits { binding_bytes: 300 << 10, dispatch_flops: 1_000_000, store_up_bytes: 100 << 10, ..device.limits() };
+        let plan = |limits| lower(&graph, &weights, patch, Heads::Main, limits).unwrap();
+        let (roomy, tight) = (plan(roomy), plan(tight));
+        assert!(tight.commands.len() > 2 * roomy.commands.len());
+        for command in &tight.commands {
+            let Command::Dispatch(dispatch) = command else { continue };
+            assert!(dispatch.ranges.iter().all(|r| r.source == Source::Weights || r.len * 16 <= 300 << 10), "{:?}", dispatch.kernel);
+        }
+        let (want, got) = (run(&device, roomy, &input), run(&device, tight, &input));
+        assert!(want.iter().zip(&got).all(|(a, b)| a.to_bits() == b.to_bits()), "on {}", device.describe());
+    }
+}
+
+#[test]
+fn impossible_limits_are_named() {
+    let config = Config::preset(Preset::S, Generation::V2, 3, 8, 1, 3);
+    let graph = graph(&config).unwrap();
+    let limits = Limits { binding_bytes: 4 << 10, ..Limits::CPU };
+    let error = lower(&graph, &noise_weights(&graph), [32; 3], Heads::Main, limits).unwrap_err();
+    assert!(error.to_string().contains("binding"), "{error}");
+}
+
+#[test]
+fn cancelling_stops_between_submissions() {
+    let config = Config::preset(Preset::S, Generation::V2, 3, 8, 1, 3);
+    let weights = noise_weights(&graph(&config).unwrap());
+    for device in devices() {
+        let mut runner = device.runner(&config, &weights, [32; 3], crate::TileOutput::Logits).unwrap();
+        let mut output = vec![0.0; 3 * 32 * 32 * 32];
+        let error = runner.run(&vec![0.0; 32 * 32 * 32], &mut output, &|| true).unwrap_err();
+        assert!(matches!(error, crate::EngineError::Cancelled(_)));
+        runner.run(&vec![0.0; 32 * 32 * 32], &mut output, &|| false).unwrap();
+    }
+}
