@@ -73,12 +73,25 @@ pub enum ConfigError {
     /// A count that must not be zero is.
     #[error("{0} must be at least 1")]
     Zero(&'static str),
+    /// Far beyond any network, as only damaged files have it.
+    #[error("{name} must be at most {limit}, not {value}")]
+    TooLarge {
+        /// Which count.
+        name: &'static str,
+        /// What it is.
+        value: usize,
+        /// What is believed.
+        limit: usize,
+    },
     /// Even kernels have no centre.
     #[error("the kernel edge must be odd and at most 15, not {0}")]
     Kernel(usize),
     /// Four halvings must leave whole voxels.
     #[error("the patch {0:?} is not divisible by 16 along every axis, which MedNeXt needs (four halvings)")]
     Patch([usize; 3]),
+    /// No device holds it.
+    #[error("the patch {0:?} has an axis longer than 1024 voxels")]
+    PatchTooLarge([usize; 3]),
     /// Instance statistics over one voxel are undefined.
     #[error("the patch {0:?} leaves a single voxel at the bottleneck; use a larger patch")]
     PatchTooSmall([usize; 3]),
@@ -97,7 +110,18 @@ impl Config {
         // As published: the public code forgets GRN on the first downsampling block.
         let grn_exceptions = if grn { vec!["down_0".to_owned()] } else { Vec::new() };
         let deep_supervision = true;
-        Self { in_channels, classes, width, kernel, ratios, blocks, grn, grn_exceptions, grn_reduction: GrnReduction::Mean, deep_supervision }
+        Self {
+            in_channels,
+            classes,
+            width,
+            kernel,
+            ratios,
+            blocks,
+            grn,
+            grn_exceptions,
+            grn_reduction: GrnReduction::Mean,
+            deep_supervision,
+        }
     }
 
     /// Whether the block of that name has GRN.
@@ -107,12 +131,15 @@ impl Config {
 
     /// Refuses configurations no graph can be built from.
     pub fn check(&self) -> Result<(), ConfigError> {
-        let counts = [("in_channels", self.in_channels), ("classes", self.classes), ("width", self.width)];
-        if let Some((name, _)) = counts.into_iter().find(|(_, n)| *n == 0) {
+        // With these limits no size, parameter count or operation count of a network overflows 64 bits.
+        let counts = [("in_channels", self.in_channels, 1024), ("classes", self.classes, 65_535), ("width", self.width, 512)];
+        let ratios = self.ratios.iter().map(|ratio| ("every expansion ratio", *ratio, 32));
+        let blocks = self.blocks.iter().map(|blocks| ("every block count", *blocks, 64));
+        if let Some((name, ..)) = counts.into_iter().chain(ratios.clone()).find(|(_, value, _)| *value == 0) {
             return Err(ConfigError::Zero(name));
         }
-        if self.ratios.contains(&0) {
-            return Err(ConfigError::Zero("every expansion ratio"));
+        if let Some((name, value, limit)) = counts.into_iter().chain(ratios).chain(blocks).find(|(_, value, limit)| value > limit) {
+            return Err(ConfigError::TooLarge { name, value, limit });
         }
         if self.kernel.is_multiple_of(2) || self.kernel > 15 {
             return Err(ConfigError::Kernel(self.kernel));
@@ -125,9 +152,32 @@ impl Config {
         if patch_zyx.iter().any(|n| *n == 0 || !n.is_multiple_of(16)) {
             return Err(ConfigError::Patch(patch_zyx));
         }
+        if patch_zyx.iter().any(|n| *n > 1024) {
+            return Err(ConfigError::PatchTooLarge(patch_zyx));
+        }
         if patch_zyx.iter().all(|n| *n == 16) {
             return Err(ConfigError::PatchTooSmall(patch_zyx));
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn impossible_networks_are_refused() {
+        let good = Config::preset(Preset::L, Generation::V2, 3, 64, 1, 120);
+        good.check().unwrap();
+        assert_eq!(Config { width: 0, ..good.clone() }.check(), Err(ConfigError::Zero("width")));
+        assert_eq!(Config { kernel: 4, ..good.clone() }.check(), Err(ConfigError::Kernel(4)));
+        let mut wide = good.clone();
+        wide.ratios[3] = usize::MAX;
+        assert_eq!(wide.check().unwrap_err().to_string(), format!("every expansion ratio must be at most 32, not {}", usize::MAX));
+        assert_eq!(good.check_patch([128, 128, 100]), Err(ConfigError::Patch([128, 128, 100])));
+        assert_eq!(good.check_patch([16; 3]), Err(ConfigError::PatchTooSmall([16; 3])));
+        assert_eq!(good.check_patch([1 << 20, 16, 16]), Err(ConfigError::PatchTooLarge([1 << 20, 16, 16])));
+        good.check_patch([16, 16, 32]).unwrap();
     }
 }

@@ -103,14 +103,14 @@ pub fn graph(config: &Config) -> Result<Graph, ConfigError> {
     for level in 0..4 {
         x = builder.stage(&format!("enc_block_{level}"), x, width_at(level), level, level);
         skips.push(x);
-        x = builder.block(format!("down_{level}"), x, BlockKind::Down, config.ratios[level + 1], width_at(level + 1), level + 1);
+        x = builder.block(&format!("down_{level}"), x, BlockKind::Down, config.ratios[level + 1], width_at(level + 1), level + 1);
     }
     x = builder.stage("bottleneck", x, width_at(4), 4, 4);
     // Features each head reads, deepest first.
     let mut tops = vec![x];
     for level in (0..4).rev() {
         let stage = 8 - level;
-        let up = builder.block(format!("up_{level}"), x, BlockKind::Up, config.ratios[stage], width_at(level), level);
+        let up = builder.block(&format!("up_{level}"), x, BlockKind::Up, config.ratios[stage], width_at(level), level);
         x = builder.push(&format!("add_{level}"), Op::Add, vec![skips[level], up], width_at(level), level);
         x = builder.stage(&format!("dec_block_{level}"), x, width_at(level), level, stage);
         tops.push(x);
@@ -132,16 +132,16 @@ impl Builder<'_> {
         self.nodes.len() - 1
     }
 
-    fn block(&mut self, name: String, x: NodeId, kind: BlockKind, ratio: usize, out_channels: usize, level: usize) -> NodeId {
+    fn block(&mut self, name: &str, x: NodeId, kind: BlockKind, ratio: usize, out_channels: usize, level: usize) -> NodeId {
         let in_channels = self.nodes[x].channels;
-        let grn = self.config.has_grn(&name).then_some(self.config.grn_reduction);
+        let grn = self.config.has_grn(name).then_some(self.config.grn_reduction);
         let block = Block { kind, in_channels, hidden: in_channels * ratio, out_channels, kernel: self.config.kernel, grn };
-        self.push(&name, Op::Block(block), vec![x], out_channels, level)
+        self.push(name, Op::Block(block), vec![x], out_channels, level)
     }
 
     fn stage(&mut self, name: &str, mut x: NodeId, channels: usize, level: usize, stage: usize) -> NodeId {
         for i in 0..self.config.blocks[stage] {
-            x = self.block(format!("{name}.{i}"), x, BlockKind::Same, self.config.ratios[stage], channels, level);
+            x = self.block(&format!("{name}.{i}"), x, BlockKind::Same, self.config.ratios[stage], channels, level);
         }
         x
     }

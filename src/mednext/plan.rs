@@ -3,6 +3,9 @@
 //! Axes are those of the TRANSPOSED array (nnU-Net's `transpose_forward` applied to z, y, x), as in plans.json.
 
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::config::Config;
 
 /// Intensity statistics of the training set's foreground, per channel.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -108,4 +111,60 @@ pub struct ModelLabels {
     pub names: Vec<NamedLabel>,
     /// Argmax or regions.
     pub rule: LabelRule,
+}
+
+/// Why a plan and a network do not go together.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{0}")]
+pub struct PlanError(pub String);
+
+impl InferencePlan {
+    /// Refuses plans that cannot be carried out for a network.
+    pub fn check(&self, config: &Config) -> Result<(), PlanError> {
+        let refuse = |reason: String| Err(PlanError(reason));
+        config.check_patch(self.patch_size).map_err(|e| PlanError(e.to_string()))?;
+        if self.spacing_mm.iter().any(|mm| !mm.is_finite() || *mm <= 0.0) {
+            return refuse(format!("the plan has the impossible spacing {:?}", self.spacing_mm));
+        }
+        let (forward, backward) = (self.transpose_forward, self.transpose_backward);
+        if (0..3).any(|axis| backward.get(forward[axis]) != Some(&axis)) {
+            return refuse(format!("the axis orders {forward:?} and {backward:?} are not each other's inverse"));
+        }
+        if self.mirror_axes.iter().any(|axis| *axis > 2) {
+            return refuse(format!("the plan mirrors axes {:?}, and there are only 0 to 2", self.mirror_axes));
+        }
+        if self.channels.len() != config.in_channels {
+            return refuse(format!(
+                "the network takes {} image channels, but the plan prepares {}",
+                config.in_channels,
+                self.channels.len()
+            ));
+        }
+        if let Some(channel) = self.channels.iter().find(|c| c.normalization == Normalization::Ct && c.intensity.is_none()) {
+            return refuse(format!("the plan lacks the intensity statistics of {}, which CTNormalization needs", channel.name));
+        }
+        let orders = [&self.resample_data, &self.resample_logits].map(|resampling| [resampling.order, resampling.order_z]);
+        if let Some(order) = orders.as_flattened().iter().find(|order| ![0, 1, 3].contains(*order)) {
+            return refuse(format!("resampling with splines of order {order} is not supported, only 0, 1 and 3"));
+        }
+        Ok(())
+    }
+}
+
+impl ModelLabels {
+    /// Output channels the labels describe.
+    pub fn heads(&self) -> usize {
+        match &self.rule {
+            LabelRule::Argmax => self.names.iter().map(|label| usize::from(label.value)).max().unwrap_or(0) + 1,
+            LabelRule::Regions { values } => values.len(),
+        }
+    }
+
+    /// Refuses labels that do not describe a network's output.
+    pub fn check(&self, config: &Config) -> Result<(), PlanError> {
+        if self.heads() == config.classes {
+            return Ok(());
+        }
+        Err(PlanError(format!("the labels describe {} output channels, but the network has {}", self.heads(), config.classes)))
+    }
 }

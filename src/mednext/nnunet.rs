@@ -1,0 +1,158 @@
+//! nnU-Net v2 result folders: plans, dataset and one checkpoint per fold become a [`Model`].
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use crate::checkpoint::{Checkpoint, NnunetTraining, read_checkpoint_as};
+use crate::error::ModelError;
+use crate::hash::sha256_file;
+use crate::model::{Fold, Model, ModelCard, Provenance, SourceFile, SourceKind, created_by};
+use crate::nnunet_plan::{Dataset, Plans, inference_plan, model_labels, parse};
+use crate::source::Source;
+
+/// Which parts of a result folder to take.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NnunetOptions {
+    /// Folds by number or `all`, with or without `fold_`; every numbered one when absent, as nnU-Net does.
+    pub folds: Option<Vec<String>>,
+    /// Takes `checkpoint_best.pth` where there is one. It is taken anyway where `checkpoint_final.pth` is missing.
+    pub prefer_best: bool,
+}
+
+/// Reads a model folder, or a folder that holds exactly one.
+pub fn open_nnunet_folder(path: &Path, options: &NnunetOptions) -> Result<Model, ModelError> {
+    read(&mut Source::folder(path), path, options)
+}
+
+/// Reads a zip of either kind of folder.
+pub fn open_nnunet_archive(path: &Path, options: &NnunetOptions) -> Result<Model, ModelError> {
+    read(&mut Source::archive(path)?, path, options)
+}
+
+fn read(source: &mut Source, path: &Path, options: &NnunetOptions) -> Result<Model, ModelError> {
+    let names = source.names()?;
+    let root = find_model(&names).map_err(|reason| ModelError::invalid(path, reason))?;
+    let plans_name = format!("{root}plans.json");
+    let dataset_name = format!("{root}dataset.json");
+    let plans_bytes = source.read_json(&plans_name)?;
+    let plans: Plans = parse(&plans_bytes).map_err(|e| ModelError::invalid(&source.shown(&plans_name), e.to_string()))?;
+    let dataset_bytes = source.read_json(&dataset_name)?;
+    let dataset: Dataset = parse(&dataset_bytes).map_err(|e| ModelError::invalid(&source.shown(&dataset_name), e.to_string()))?;
+
+    let chosen = choose_folds(&fold_names(&names, &root), options).map_err(|reason| ModelError::invalid(path, reason))?;
+    let mut files = vec![json_file("plans.json", &plans_bytes), json_file("dataset.json", &dataset_bytes)];
+    let mut read: Vec<(Fold, Checkpoint)> = Vec::new();
+    for name in chosen {
+        let file_name = checkpoint_name(&names, &root, &name, options.prefer_best);
+        let file = source.checkpoint(&format!("{root}{file_name}"))?;
+        let mut checkpoint = read_checkpoint_as(&file.path, &file.shown)?;
+        if let Some((_, first)) = read.first()
+            && first.config != checkpoint.config
+        {
+            return Err(ModelError::invalid(&file.shown, "this fold is another network than the first"));
+        }
+        files.push(SourceFile { name: file_name, sha256: sha256_file(&file.path).map_err(|e| ModelError::io("read", &file.shown, e))? });
+        let weights = std::mem::take(&mut checkpoint.weights);
+        read.push((Fold { name, weights }, checkpoint));
+    }
+
+    // nnU-Net takes these from the first fold's checkpoint, not from the folder's name (`predict_from_raw_data.py`).
+    let Some((_, first)) = read.first() else { return Err(ModelError::invalid(path, "no fold was chosen")) };
+    let training = first.nnunet.clone().ok_or_else(|| {
+        ModelError::invalid(path, "the first fold's checkpoint names no trainer and configuration, so it is not nnU-Net v2's own")
+    })?;
+    let config = first.config.clone();
+    let plan = inference_plan(&plans, &dataset, &training.configuration, &training.mirror_axes, &config);
+    let plan = plan.map_err(|reason| ModelError::invalid(path, reason))?;
+    let labels = model_labels(&plans, &dataset, &config).map_err(|reason| ModelError::invalid(path, reason))?;
+    let card = card(&dataset, training, files);
+    let name = plans.dataset_name.or(dataset.name()).unwrap_or_else(|| "unnamed".to_owned());
+    Ok(Model { name, config, plan, labels, folds: read.into_iter().map(|(fold, _)| fold).collect(), card })
+}
+
+fn card(dataset: &Dataset, training: NnunetTraining, files: Vec<SourceFile>) -> ModelCard {
+    ModelCard {
+        licence: dataset.licence(),
+        modality: dataset.modality(),
+        description: dataset.description(),
+        provenance: Provenance {
+            source: SourceKind::NnunetV2,
+            trainer: Some(training.trainer),
+            configuration: Some(training.configuration),
+            files,
+            created_by: created_by(),
+        },
+    }
+}
+
+fn json_file(name: &str, bytes: &[u8]) -> SourceFile {
+    SourceFile { name: name.to_owned(), sha256: crate::hash::sha256(bytes) }
+}
+
+/// The one prefix that has plans, dataset and a fold.
+fn find_model(names: &[String]) -> Result<String, String> {
+    let has = |name: String| names.contains(&name);
+    let candidates: Vec<&str> = names
+        .iter()
+        .filter_map(|name| name.strip_suffix("plans.json"))
+        .filter(|root| root.is_empty() || root.ends_with('/'))
+        .filter(|root| has(format!("{root}dataset.json")) && !fold_names(names, root).is_empty())
+        .collect();
+    match candidates[..] {
+        [root] => Ok(root.to_owned()),
+        [] => Err("there is no nnU-Net v2 model here: a folder with plans.json, dataset.json and fold_0/checkpoint_final.pth".to_owned()),
+        _ => Err(format!("there are {} models here; choose one of {}", candidates.len(), listed(&candidates))),
+    }
+}
+
+fn listed(candidates: &[&str]) -> String {
+    let shown = candidates.iter().take(10).map(|root| if root.is_empty() { "." } else { root.trim_end_matches('/') });
+    shown.collect::<Vec<_>>().join(", ") + if candidates.len() > 10 { ", ..." } else { "" }
+}
+
+/// Folders below the model that hold a checkpoint.
+fn fold_names(names: &[String], root: &str) -> BTreeSet<String> {
+    let folds = names.iter().filter_map(|name| {
+        let (fold, file) = name.strip_prefix(root)?.split_once('/')?;
+        (fold.starts_with("fold_") && matches!(file, "checkpoint_final.pth" | "checkpoint_best.pth")).then(|| fold.to_owned())
+    });
+    folds.collect()
+}
+
+fn choose_folds(available: &BTreeSet<String>, options: &NnunetOptions) -> Result<Vec<String>, String> {
+    let list = || available.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+    let mut chosen = Vec::new();
+    match &options.folds {
+        Some(wanted) => {
+            for fold in wanted {
+                let name = fold_name(fold);
+                if !available.contains(&name) {
+                    return Err(format!("there is no {name} here, only {}", list()));
+                }
+                if !chosen.contains(&name) {
+                    chosen.push(name);
+                }
+            }
+        }
+        None => {
+            let number = |name: &String| name.strip_prefix("fold_").and_then(|n| n.parse::<u64>().ok());
+            chosen.extend(available.iter().filter(|name| number(name).is_some()).cloned());
+            chosen.sort_by_key(number);
+            if chosen.is_empty() {
+                chosen.extend(available.iter().take(1).cloned());
+            }
+        }
+    }
+    if chosen.is_empty() { Err("no fold was chosen".to_owned()) } else { Ok(chosen) }
+}
+
+/// `0` and `fold_0` mean the same.
+pub(crate) fn fold_name(fold: &str) -> String {
+    if fold.starts_with("fold_") { fold.to_owned() } else { format!("fold_{fold}") }
+}
+
+fn checkpoint_name(names: &[String], root: &str, fold: &str, prefer_best: bool) -> String {
+    let [last, best] = ["final", "best"].map(|kind| format!("{fold}/checkpoint_{kind}.pth"));
+    let has = |name: &str| names.contains(&format!("{root}{name}"));
+    if has(&best) && (prefer_best || !has(&last)) { best } else { last }
+}
