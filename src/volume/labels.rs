@@ -51,7 +51,7 @@ impl LabelTable {
 /// Golden-angle hues, so that any prefix of the sequence is spread over the colour circle.
 fn distinct_color(index: usize) -> [u8; 3] {
     let hue = (index as f64 * 137.507_764).rem_euclid(360.0) / 60.0;
-    let value = if index % 2 == 0 { 0.95 } else { 0.75 };
+    let value = if index.is_multiple_of(2) { 0.95 } else { 0.75 };
     let chroma = value * 0.65;
     let second = chroma * (1.0 - (hue.rem_euclid(2.0) - 1.0).abs());
     let (r, g, b) = match hue as u32 {

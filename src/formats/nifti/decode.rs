@@ -1,0 +1,82 @@
+//! Stored voxels to values, in pieces, so that memory holds the result and one small buffer.
+
+use std::io;
+
+use super::datatype::Datatype;
+use super::header::Header;
+use super::stream::Stream;
+
+const PIECE_BYTES: usize = 64 << 10;
+
+/// Why voxels could not be decoded.
+pub(super) enum DecodeError {
+    /// The file ends early or its compression is damaged.
+    Io(io::Error),
+    /// `convert` refused a value, with this sentence.
+    Value(String),
+    /// The system has no memory for the result.
+    Memory,
+}
+
+impl From<io::Error> for DecodeError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+/// Reads one volume; `stream` stands at its first voxel. Values are scaled in f64, then handed to `convert`.
+pub(super) fn decode<T>(
+    stream: &mut Stream,
+    header: &Header,
+    mut convert: impl FnMut(f64) -> Result<T, String>,
+) -> Result<Vec<T>, DecodeError> {
+    let mut values = Vec::new();
+    values.try_reserve_exact(header.voxels()).map_err(|_| DecodeError::Memory)?;
+    let (slope, inter) = header.scaling.unwrap_or((1.0, 0.0));
+    let scaled = header.scaling.is_some();
+    let little = header.little_endian;
+    let mut push = |value: f64| {
+        values.push(convert(if scaled { value * slope + inter } else { value })?);
+        Ok(())
+    };
+    let bytes = header.volume_bytes();
+    macro_rules! each {
+        ($type:ty) => {
+            each_element(stream, bytes, |raw| push((if little { <$type>::from_le_bytes(raw) } else { <$type>::from_be_bytes(raw) }) as f64))
+        };
+    }
+    match header.datatype {
+        Datatype::U8 => each!(u8),
+        Datatype::I8 => each!(i8),
+        Datatype::U16 => each!(u16),
+        Datatype::I16 => each!(i16),
+        Datatype::U32 => each!(u32),
+        Datatype::I32 => each!(i32),
+        Datatype::U64 => each!(u64),
+        Datatype::I64 => each!(i64),
+        Datatype::F32 => each!(f32),
+        Datatype::F64 => each!(f64),
+    }?;
+    stream.verify_end()?;
+    Ok(values)
+}
+
+/// Calls `visit` with each `N`-byte element of the next `total` bytes.
+fn each_element<const N: usize>(
+    stream: &mut Stream,
+    total: u64,
+    mut visit: impl FnMut([u8; N]) -> Result<(), String>,
+) -> Result<(), DecodeError> {
+    let mut piece = vec![0; PIECE_BYTES];
+    let mut left = total;
+    while left > 0 {
+        let wanted = left.min(PIECE_BYTES as u64) as usize;
+        if stream.fill(&mut piece[..wanted])? < wanted {
+            return Err(DecodeError::Io(io::ErrorKind::UnexpectedEof.into()));
+        }
+        let (elements, _) = piece[..wanted].as_chunks::<N>();
+        elements.iter().try_for_each(|element| visit(*element)).map_err(DecodeError::Value)?;
+        left -= wanted as u64;
+    }
+    Ok(())
+}
