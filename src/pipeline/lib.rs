@@ -1,1 +1,40 @@
-//! (being built)
+//! Scan in, labels out, voxel for voxel as nnU-Net v2 does it: transpose, crop, normalise, resample, sliding window with
+//! Gaussian weights and mirroring, ensemble, export to the scan's grid.
+//!
+//! Memory stays bounded whatever the class count: class channels exist only for the planes tiles can still touch, at the
+//! model's spacing; every finished plane is resampled, labelled and dropped.
+
+mod accumulate;
+mod crop;
+mod error;
+mod export;
+mod grid;
+mod metrics;
+mod normalize;
+mod predict;
+mod preprocess;
+mod resample;
+mod resample_labels;
+mod segment;
+mod spline;
+#[cfg(test)]
+mod testkit;
+#[cfg(test)]
+mod tests_golden;
+#[cfg(test)]
+mod tests_segment;
+mod tiles;
+
+pub use crop::{nonzero_box, nonzero_mask};
+pub use error::PipelineError;
+pub use export::{ProbabilitySink, ProbabilitySlab};
+pub use grid::AxisOrder;
+pub use metrics::{LabelOverlap, MetricsError, label_overlaps, label_volumes_ml};
+pub use normalize::normalize;
+pub use predict::{FoldRunner, Head, preferred_output};
+pub use preprocess::{Frame, Preprocessed, preprocess};
+pub use resample::{resample_image, resampled_size, thick_axis};
+pub use resample_labels::resample_labels;
+pub use segment::{Hooks, Progress, SegmentOptions, Segmentation, Stage, Timings, segment, segment_with};
+pub use spline::MAX_ORDER;
+pub use tiles::{TileGrid, gaussian, mirrorings};
