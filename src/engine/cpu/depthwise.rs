@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::simd::multiversion;
+use super::simd::{fused, multiversion};
 use crate::params::Depthwise;
 use crate::plan::Vec4;
 
@@ -108,7 +108,7 @@ fn channel_up_body<const FMA: bool>(p: &Depthwise, window: Window, out_z: usize,
 #[inline(always)]
 fn multiply_add<const FMA: bool>(y: &mut Vec4, w: Vec4, x: Vec4) {
     for i in 0..4 {
-        y.0[i] = if FMA { w.0[i].mul_add(x.0[i], y.0[i]) } else { y.0[i] + w.0[i] * x.0[i] };
+        y.0[i] = fused::<FMA>(w.0[i], x.0[i], y.0[i]);
     }
 }
 
@@ -116,7 +116,9 @@ fn multiply_add<const FMA: bool>(y: &mut Vec4, w: Vec4, x: Vec4) {
 #[inline(always)]
 fn accumulate<const FMA: bool>(y: &mut [Vec4], w: Vec4, x: &[Vec4], stride: usize) {
     if stride != 1 {
-        y.iter_mut().zip(x.iter().step_by(stride)).for_each(|(y, x)| multiply_add::<FMA>(y, w, *x));
+        for (y, x) in y.iter_mut().zip(x.iter().step_by(stride)) {
+            multiply_add::<FMA>(y, w, *x);
+        }
         return;
     }
     let (y_fours, y_rest) = y.as_chunks_mut::<4>();
@@ -125,8 +127,10 @@ fn accumulate<const FMA: bool>(y: &mut [Vec4], w: Vec4, x: &[Vec4], stride: usiz
     for (y, x) in y_fours.iter_mut().zip(x_fours) {
         for lane in 0..16 {
             let (v, i) = (lane / 4, lane % 4);
-            y[v].0[i] = if FMA { w.0[i].mul_add(x[v].0[i], y[v].0[i]) } else { y[v].0[i] + w.0[i] * x[v].0[i] };
+            y[v].0[i] = fused::<FMA>(w.0[i], x[v].0[i], y[v].0[i]);
         }
     }
-    y_rest.iter_mut().zip(&x[done..]).for_each(|(y, x)| multiply_add::<FMA>(y, w, *x));
+    for (y, x) in y_rest.iter_mut().zip(&x[done..]) {
+        multiply_add::<FMA>(y, w, *x);
+    }
 }

@@ -41,15 +41,17 @@ pub(super) fn expand<const FMA: bool>(input: &Normalised, count: usize, e4: usiz
     let inputs = input.in4 * 4;
     let weights = &w1[e4 * inputs..][..inputs];
     for block in 0..count.div_ceil(16) {
-        let mut sums: [Lanes; 4] = bias.0.map(|b| [b; 16]);
+        let mut sums: [Lanes; 4] = [[bias.0[0]; 16], [bias.0[1]; 16], [bias.0[2]; 16], [bias.0[3]; 16]];
         for (w, x) in weights.iter().zip(input.values.chunks_exact(TILE)) {
             let x = &lanes(x)[block];
             for (sum, w) in sums.iter_mut().zip(w.0) {
                 mul_add::<FMA>(sum, w, x);
             }
         }
-        for (row, sum) in rows.chunks_exact_mut(TILE).zip(sums) {
-            lanes_mut(row)[block] = sum.map(gelu::<FMA>);
+        for (row, sum) in rows.chunks_exact_mut(TILE).zip(&sums) {
+            for (value, u) in lanes_mut(row)[block].iter_mut().zip(sum) {
+                *value = gelu::<FMA>(*u);
+            }
         }
     }
 }

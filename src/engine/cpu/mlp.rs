@@ -67,23 +67,26 @@ fn tile_body<const FMA: bool>(input: &Normalised, count: usize, hidden4: usize, 
         for (e4, rows) in (chunk..chunk + groups).zip(hidden.chunks_exact_mut(4 * TILE)) {
             expand::<FMA>(input, count, e4, weights.w1, weights.b1[e4], rows);
             for (row, scale) in rows.chunks_exact_mut(TILE).zip(weights.scale[e4].0) {
-                for values in &mut lanes_mut(row)[..blocks] {
-                    values.iter_mut().for_each(|v| *v *= scale);
+                for value in row[..blocks * 16].iter_mut() {
+                    *value *= scale;
                 }
             }
         }
         for (o4, rows) in sums.chunks_exact_mut(4 * TILE).enumerate() {
             let w2 = &weights.w2[(o4 * hidden4 + chunk) * 4..][..groups * 4];
             for block in 0..blocks {
-                let mut acc: [Lanes; 4] = std::array::from_fn(|i| lanes(&rows[i * TILE..][..TILE])[block]);
+                let mut acc: [Lanes; 4] = [[0.0; 16]; 4];
+                for (acc, row) in acc.iter_mut().zip(rows.chunks_exact(TILE)) {
+                    *acc = lanes(row)[block];
+                }
                 for (w, h) in w2.iter().zip(hidden.chunks_exact(TILE)) {
                     let h = &lanes(h)[block];
                     for (acc, w) in acc.iter_mut().zip(w.0) {
                         mul_add::<FMA>(acc, w, h);
                     }
                 }
-                for (i, acc) in acc.into_iter().enumerate() {
-                    lanes_mut(&mut rows[i * TILE..][..TILE])[block] = acc;
+                for (acc, row) in acc.iter().zip(rows.chunks_exact_mut(TILE)) {
+                    lanes_mut(row)[block] = *acc;
                 }
             }
         }

@@ -1,13 +1,22 @@
 //! Vector arithmetic the compiler can widen: plain loops over 16 lanes, compiled once per instruction set.
+//!
+//! Inside, no closures and no `array::map`: those are functions of their own, compiled without the wide instructions, and a
+//! fused multiply-add then becomes a call.
 
 /// Sixteen voxels.
 pub(super) type Lanes = [f32; 16];
 
-/// `sum + w * x` per lane; `FMA` where the instruction set fuses it (a fused call would be slow elsewhere).
+/// `a * b + c`; `FMA` where the instruction set fuses it (a fused call would be slow elsewhere).
+#[inline(always)]
+pub(super) fn fused<const FMA: bool>(a: f32, b: f32, c: f32) -> f32 {
+    if FMA { a.mul_add(b, c) } else { a * b + c }
+}
+
+/// `sum + w * x` per lane.
 #[inline(always)]
 pub(super) fn mul_add<const FMA: bool>(sum: &mut Lanes, w: f32, x: &Lanes) {
     for (sum, x) in sum.iter_mut().zip(x) {
-        *sum = if FMA { w.mul_add(*x, *sum) } else { *sum + w * x };
+        *sum = fused::<FMA>(w, *x, *sum);
     }
 }
 
