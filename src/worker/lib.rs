@@ -1,1 +1,101 @@
-//! (being built)
+//! Does the work: one function per job kind, in this process.
+//!
+//! [`run`] never panics and never leaves a half-written file: a defect inside a job becomes a failure of kind `internal`.
+
+mod canvas;
+mod cases;
+mod convert;
+mod demo;
+mod doctor;
+mod eta;
+mod failure;
+mod files;
+mod font;
+mod inspect;
+mod preview;
+mod probabilities;
+mod run;
+mod segment;
+mod session;
+mod study;
+mod weights;
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::AtomicBool;
+
+use jobs::{Document, Event, Failure, FailureKind, Job, Report};
+
+use crate::run::Run;
+
+/// Program and version, for provenance.
+pub(crate) const SOFTWARE: &str = concat!("voxelry ", env!("CARGO_PKG_VERSION"));
+
+/// Does one job. Events go to `events` while it runs, the last being [`Event::Finished`]; `cancel` may turn true at any time.
+pub fn run(job: &Job, events: &mut dyn FnMut(Event), cancel: &AtomicBool) -> Document {
+    let mut run = Run::new(events, cancel);
+    let (report, failure) = match guarded(|| dispatch(job, &mut run)) {
+        Ok(ending) => (Some(ending.report), ending.failure),
+        Err(failure) => (None, Some(failure)),
+    };
+    let document = Document::new(run.warnings().to_vec(), report, failure);
+    run.send(Event::Finished { document: Box::new(document.clone()) });
+    document
+}
+
+/// A report, which may come with a failure when only part of the work was done.
+pub(crate) struct Ending {
+    report: Report,
+    failure: Option<Failure>,
+}
+
+impl From<Report> for Ending {
+    fn from(report: Report) -> Self {
+        Self { report, failure: None }
+    }
+}
+
+fn dispatch(job: &Job, run: &mut Run<'_>) -> Result<Ending, Failure> {
+    match job {
+        Job::Segment(job) => segment::segment(job, run),
+        Job::Convert(job) => convert::convert(job, run).map(|report| Report::Convert(report).into()),
+        Job::Inspect(job) => inspect::inspect(job, run),
+        Job::InspectWeights(job) => weights::inspect(job, run).map(|report| Report::InspectWeights(report).into()),
+        Job::Import(job) => weights::import(job, run).map(|report| Report::Import(report).into()),
+        Job::Doctor(job) => doctor::doctor(job, run).map(|report| Report::Doctor(report).into()),
+        Job::Demo(job) => demo::demo(job, run),
+    }
+}
+
+/// Turns a panic into a failure. What the work held is dropped with it; only finished events and warnings are looked at after.
+fn guarded(work: impl FnOnce() -> Result<Ending, Failure>) -> Result<Ending, Failure> {
+    catch_unwind(AssertUnwindSafe(work))
+        .unwrap_or_else(|panic| Err(Failure::new(FailureKind::Internal, format!("Voxelry has a defect: {}", message_of(&*panic)))))
+}
+
+fn message_of(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("a panic without a message")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_defect_is_a_failure_not_an_abort() {
+        let failure = guarded(|| panic!("index {} out of range", 7)).err().unwrap();
+        assert_eq!((failure.kind, failure.kind.exit_code()), (FailureKind::Internal, 1));
+        assert!(failure.sentence.ends_with("index 7 out of range"));
+    }
+
+    #[test]
+    fn a_cancelled_job_says_so_and_ends_with_its_document() {
+        let folder = tempfile::tempdir().unwrap();
+        let job = Job::Inspect(jobs::InspectJob { input: folder.path().to_owned() });
+        let mut events = Vec::new();
+        let document = run(&job, &mut |event| events.push(event), &AtomicBool::new(true));
+        assert_eq!(document.exit_code, 10);
+        assert_eq!(events, [Event::Finished { document: Box::new(document) }]);
+    }
+}

@@ -1,0 +1,152 @@
+//! Descriptions of work, as the command line or a window hands them over.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// One piece of work.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "job", rename_all = "snake_case")]
+pub enum Job {
+    /// Scan to mask.
+    Segment(SegmentJob),
+    /// DICOM or NIfTI to NIfTI.
+    Convert(ConvertJob),
+    /// What a file or folder holds.
+    Inspect(InspectJob),
+    /// What a model holds.
+    InspectWeights(InspectWeightsJob),
+    /// Foreign checkpoint to model file.
+    Import(ImportJob),
+    /// What this machine can run.
+    Doctor(DoctorJob),
+    /// The sample study through the sample model.
+    Demo(DemoJob),
+}
+
+/// Segments one study, or every case of a folder.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SegmentJob {
+    /// One file, one file per channel, a DICOM folder, or a folder of nnU-Net-named cases.
+    pub inputs: Vec<PathBuf>,
+    /// Which series of a DICOM folder: its number, its UID or the end of it.
+    #[serde(default)]
+    pub series: Option<String>,
+    /// Which volume of a 4D NIfTI file, counted from 0.
+    #[serde(default)]
+    pub volume: Option<usize>,
+    /// Model file, nnU-Net results folder or its zip.
+    pub model: PathBuf,
+    /// Mask file; a folder when the input is a folder of cases.
+    pub output: PathBuf,
+    /// Folds to average, as "0", "fold_0" or "all"; all of the model when absent.
+    #[serde(default)]
+    pub folds: Option<Vec<String>>,
+    /// Tile step as a fraction of the tile.
+    #[serde(default = "default_step_size")]
+    pub step_size: f64,
+    /// Leaves mirroring out.
+    #[serde(default)]
+    pub disable_tta: bool,
+    /// "auto", "gpu", "gpu:N" or "cpu".
+    #[serde(default = "default_device")]
+    pub device: String,
+    /// Also writes one float volume per label.
+    #[serde(default)]
+    pub save_probabilities: bool,
+}
+
+/// Reads a study and writes it as NIfTI.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConvertJob {
+    /// File or DICOM folder.
+    pub input: PathBuf,
+    /// Which series of a DICOM folder.
+    #[serde(default)]
+    pub series: Option<String>,
+    /// Which volume of a 4D NIfTI file, counted from 0.
+    #[serde(default)]
+    pub volume: Option<usize>,
+    /// `.nii` or `.nii.gz`.
+    pub output: PathBuf,
+}
+
+/// Describes a file or folder.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InspectJob {
+    /// File or folder.
+    pub input: PathBuf,
+}
+
+/// Describes a model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InspectWeightsJob {
+    /// Model file, nnU-Net folder, zip or checkpoint.
+    pub model: PathBuf,
+}
+
+/// Converts a foreign checkpoint into one model file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ImportJob {
+    /// nnU-Net results folder, its zip, or one of its checkpoints.
+    pub input: PathBuf,
+    /// The `.safetensors` to write.
+    pub output: PathBuf,
+    /// Licence of the weights, as their publisher states it.
+    #[serde(default)]
+    pub licence: Option<String>,
+}
+
+/// Looks at devices and tries the kernels on them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DoctorJob {
+    /// "auto", "gpu", "gpu:N" or "cpu".
+    #[serde(default = "default_device")]
+    pub device: String,
+}
+
+/// Segments the sample study with the sample model and compares with the known truth.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DemoJob {
+    /// Folder for mask and picture.
+    pub output: PathBuf,
+    /// Where sample and model lie; searched for when absent.
+    #[serde(default)]
+    pub assets: Option<PathBuf>,
+    /// "auto", "gpu", "gpu:N" or "cpu".
+    #[serde(default = "default_device")]
+    pub device: String,
+}
+
+fn default_step_size() -> f64 {
+    0.5
+}
+
+fn default_device() -> String {
+    "auto".to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_is_one_json_object_with_defaults() {
+        let job: Job = serde_json::from_str(r#"{"job":"segment","inputs":["ct.nii.gz"],"model":"m","output":"o.nii.gz"}"#).unwrap();
+        let Job::Segment(segment) = &job else { panic!("{job:?}") };
+        assert_eq!((segment.step_size, segment.device.as_str(), segment.disable_tta), (0.5, "auto", false));
+        assert_eq!(serde_json::from_str::<Job>(&serde_json::to_string(&job).unwrap()).unwrap(), job);
+    }
+
+    #[test]
+    fn unknown_fields_are_refused() {
+        assert!(serde_json::from_str::<InspectJob>(r#"{"input":"a","inptu":"b"}"#).is_err());
+    }
+}

@@ -1,0 +1,114 @@
+//! Models: what they hold, and foreign checkpoints into our own file.
+
+use std::path::Path;
+
+use jobs::{Failure, FailureKind, ImportJob, ImportReport, InspectWeightsJob, ModelReport, Notice, Stage, WeightsReport};
+use mednext::{InspectedModel, Model, NnunetOptions, graph, open_nnunet_folder};
+use serde::Serialize;
+
+use crate::failure;
+use crate::files::check_target;
+use crate::run::Run;
+
+/// Describes a model or bare weights.
+pub(crate) fn inspect(job: &InspectWeightsJob, run: &mut Run<'_>) -> Result<WeightsReport, Failure> {
+    run.stage(Stage::LoadingModel)?;
+    describe(&job.model)
+}
+
+/// Converts a model into one `.safetensors` and describes the file as it reads back.
+pub(crate) fn import(job: &ImportJob, run: &mut Run<'_>) -> Result<ImportReport, Failure> {
+    if job.output.extension().is_none_or(|extension| extension != "safetensors") {
+        let sentence = format!("the model file's name must end in .safetensors: {}", job.output.display());
+        return Err(Failure::new(FailureKind::Usage, sentence));
+    }
+    check_target(&job.output)?;
+    run.stage(Stage::LoadingModel)?;
+    let mut model = open(&job.input, None)?;
+    if let Some(licence) = &job.licence {
+        model.card.licence = Some(licence.clone());
+    }
+    if model.card.licence.is_none() {
+        let text = "the model states no licence; ask its publisher and import again with --licence".to_owned();
+        run.warn(Notice { code: "NO_LICENCE".to_owned(), text });
+    }
+    run.stage(Stage::Writing)?;
+    mednext::save(&model, &job.output).map_err(|error| Failure::new(FailureKind::Output, error.to_string()))?;
+    Ok(ImportReport { output: job.output.clone(), model: describe(&job.output)? })
+}
+
+/// Opens whatever names a model: our file, an nnU-Net folder, its zip, or one fold's checkpoint in its place in such a folder.
+pub(crate) fn open(path: &Path, folds: Option<&[String]>) -> Result<Model, Failure> {
+    let opened = match checkpoint_in_folder(path) {
+        None => Model::open(path, folds),
+        Some(_) if folds.is_some() => {
+            let sentence = format!("a checkpoint is one fold, so leave --folds out: {}", path.display());
+            return Err(Failure::new(FailureKind::Usage, sentence));
+        }
+        Some((folder, options)) => open_nnunet_folder(folder, &options),
+    };
+    opened.map_err(|error| failure::model(&error))
+}
+
+/// nnU-Net keeps `plans.json` two levels above `fold_0/checkpoint_final.pth`.
+fn checkpoint_in_folder(path: &Path) -> Option<(&Path, NnunetOptions)> {
+    let name = path.file_name()?.to_str()?;
+    let fold = path.parent()?;
+    let folder = fold.parent()?;
+    let is_checkpoint = matches!(name, "checkpoint_final.pth" | "checkpoint_best.pth") && folder.join("plans.json").is_file();
+    let options = NnunetOptions { folds: Some(vec![fold.file_name()?.to_str()?.to_owned()]), prefer_best: name.contains("best") };
+    is_checkpoint.then_some((folder, options))
+}
+
+fn describe(path: &Path) -> Result<WeightsReport, Failure> {
+    let inspection = mednext::inspect(path).map_err(|error| failure::model(&error))?;
+    let macs_of = |model: &InspectedModel| {
+        let graph = inspection.config.as_ref().and_then(|config| graph(config).ok());
+        graph.map_or(0, |graph| graph.macs(model.plan.patch_size).total())
+    };
+    let model = inspection.model.as_ref().map(|model| model_report(model, macs_of(model))).transpose()?;
+    Ok(WeightsReport {
+        kind: json(&inspection.kind)?.as_str().unwrap_or_default().to_owned(),
+        file_sha256: inspection.sha256,
+        config: inspection.config.as_ref().map(json).transpose()?,
+        not_a_network: inspection.not_a_network,
+        parameters: inspection.parameters as u64,
+        training: inspection.training.as_ref().map(json).transpose()?,
+        model,
+        tensors: inspection.tensors.into_iter().map(|tensor| (tensor.name, tensor.shape)).collect(),
+    })
+}
+
+fn model_report(model: &InspectedModel, macs_per_tile: u64) -> Result<ModelReport, Failure> {
+    Ok(ModelReport {
+        name: model.name.clone(),
+        weights_sha256: model.weights_sha256.clone(),
+        licence: model.card.licence.clone(),
+        folds: model.folds.clone(),
+        macs_per_tile,
+        channels: model.plan.channels.iter().map(|channel| channel.name.clone()).collect(),
+        labels: model.labels.names.iter().map(|label| (label.value, label.name.clone())).collect(),
+        plan: json(&model.plan)?,
+        card: json(&model.card)?,
+    })
+}
+
+fn json(value: &impl Serialize) -> Result<serde_json::Value, Failure> {
+    serde_json::to_value(value).map_err(|error| Failure::new(FailureKind::Internal, error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_checkpoint_in_its_folder_is_a_model_of_one_fold() {
+        let folder = tempfile::tempdir().unwrap();
+        let checkpoint = folder.path().join("fold_3/checkpoint_best.pth");
+        assert_eq!(checkpoint_in_folder(&checkpoint), None);
+        std::fs::write(folder.path().join("plans.json"), "{}").unwrap();
+        let options = NnunetOptions { folds: Some(vec!["fold_3".to_owned()]), prefer_best: true };
+        assert_eq!(checkpoint_in_folder(&checkpoint), Some((folder.path(), options)));
+        assert_eq!(checkpoint_in_folder(&folder.path().join("fold_3/other.pth")), None);
+    }
+}

@@ -1,0 +1,85 @@
+//! A folder of cases: the model is loaded once, bad cases are listed, a rerun does only what is left; and Ctrl-C.
+
+use std::fs;
+use std::path::Path;
+
+use crate::support::{Ran, agreement, golden, golden_model, names_in, read_mask, voxelry};
+
+fn segment(input: &Path, output: &Path, extra: &[&str]) -> Ran {
+    let model = golden_model();
+    let paths = ["segment", "-i", input.to_str().unwrap(), "-m", model.to_str().unwrap(), "-o", output.to_str().unwrap()];
+    voxelry(paths.iter().chain(&["--disable-tta", "--device", "cpu", "--json"]).chain(extra))
+}
+
+/// Case name and outcome of every case.
+fn outcomes(ran: &Ran) -> Vec<(String, String)> {
+    let cases = ran.json()["report"]["cases"].clone();
+    let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+    cases.as_array().unwrap().iter().map(|case| (text(&case["name"]), text(&case["outcome"]))).collect()
+}
+
+#[test]
+fn one_bad_case_does_not_stop_the_others_and_a_rerun_skips_what_is_done() {
+    let folder = tempfile::tempdir().unwrap();
+    let (input, output) = (folder.path().join("imagesTs"), folder.path().join("predictions"));
+    fs::create_dir(&input).unwrap();
+    let scan = fs::read(golden("testA_0000.nii.gz")).unwrap();
+    fs::write(input.join("a_0000.nii.gz"), &scan[..scan.len() / 2]).unwrap();
+    fs::write(input.join("b_0000.nii.gz"), &scan).unwrap();
+    fs::write(input.join("c_0001.nii.gz"), &scan).unwrap();
+
+    let first = segment(&input, &output, &[]);
+    assert_eq!(first.code, Some(8), "{}", first.stderr);
+    assert!(first.reason().contains("2 of 3 cases failed"), "{}", first.stderr);
+    let expected = [("a", "failed"), ("b", "done"), ("c", "failed")].map(|(name, outcome)| (name.to_owned(), outcome.to_owned()));
+    assert_eq!(outcomes(&first), expected);
+    assert_eq!(names_in(&output), ["b.json", "b.nii.gz"]);
+    assert!(agreement(&read_mask(&output.join("b.nii.gz")), &read_mask(&golden("seg_nomirror.nii.gz"))) >= 0.9999);
+
+    fs::write(input.join("a_0000.nii.gz"), &scan).unwrap();
+    fs::remove_file(input.join("c_0001.nii.gz")).unwrap();
+    let second = segment(&input, &output, &[]).ok();
+    let expected = [("a", "done"), ("b", "skipped")].map(|(name, outcome)| (name.to_owned(), outcome.to_owned()));
+    assert_eq!(outcomes(&second), expected);
+
+    let third = segment(&input, &output, &["--step-size", "0.8"]).ok();
+    assert!(outcomes(&third).iter().all(|(_, outcome)| outcome == "done"), "other parameters are another result");
+}
+
+#[test]
+fn a_file_is_no_output_for_a_folder_of_cases() {
+    let folder = tempfile::tempdir().unwrap();
+    let input = folder.path().join("imagesTs");
+    fs::create_dir(&input).unwrap();
+    fs::copy(golden("testA_0000.nii.gz"), input.join("a_0000.nii.gz")).unwrap();
+    let ran = segment(&input, &folder.path().join("mask.nii.gz"), &[]);
+    assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+    assert!(ran.reason().contains("folder"), "{}", ran.stderr);
+    assert_eq!(segment(&input, &input, &[]).code, Some(2));
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_stops_cleanly() {
+    use std::process::{Command, Stdio};
+    use std::time::Duration;
+
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().join("mask.nii.gz");
+    let (scan, model) = (golden("testA_0000.nii.gz"), golden_model());
+    let mut child = Command::new(env!("CARGO_BIN_EXE_voxelry"))
+        .args([Path::new("segment"), Path::new("-i"), &scan, Path::new("-m"), &model, Path::new("-o"), &output])
+        .args(["--device", "cpu", "--step-size", "0.1"])
+        .stderr(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(Duration::from_millis(1500));
+    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(sent.success() && child.try_wait().unwrap().is_none(), "the run was over before it could be stopped");
+    let ended = child.wait_with_output().unwrap();
+    let stderr = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!(ended.status.code(), Some(10), "{stderr}");
+    assert!(stderr.starts_with("error: cancelled"), "{stderr}");
+    assert_eq!(names_in(folder.path()), Vec::<String>::new());
+}

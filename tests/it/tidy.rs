@@ -1,0 +1,159 @@
+//! Rules about the source tree: layers, file length, the shader catalogue, no patient values in logs.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Which of our crates each may use (DESIGN: a layer held only by convention erodes).
+const LAYERS: &[(&str, &[&str])] = &[
+    ("volume", &[]),
+    ("formats", &["volume"]),
+    ("mednext", &[]),
+    ("engine", &["mednext"]),
+    ("pipeline", &["volume", "mednext", "engine"]),
+    ("phantom", &["volume", "formats"]),
+    ("jobs", &["volume"]),
+    ("worker", &["volume", "formats", "mednext", "engine", "pipeline", "jobs"]),
+    ("voxelry", &["jobs", "worker"]),
+];
+
+/// Libraries that only one layer may import, by name or name prefix ending in `-`.
+const OWNED: &[(&str, &str)] =
+    &[("wgpu", "engine"), ("naga", "engine"), ("nifti", "formats"), ("dicom-", "formats"), ("pytorch-reader", "mednext")];
+
+const MAX_LINES: usize = 800;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Files below some folders of the repository with one of the endings.
+fn files(folders: &[&str], endings: &[&str]) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut open: Vec<PathBuf> = folders.iter().map(|folder| root().join(folder)).filter(|folder| folder.is_dir()).collect();
+    while let Some(folder) = open.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                open.push(path);
+            } else if path.extension().and_then(|e| e.to_str()).is_some_and(|e| endings.contains(&e)) {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// What every crate of the workspace imports outside tests.
+fn imports() -> BTreeMap<String, BTreeSet<String>> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output =
+        Command::new(cargo).args(["metadata", "--no-deps", "--offline", "--format-version", "1"]).current_dir(root()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+    let packages = metadata["packages"].as_array().unwrap().iter();
+    packages
+        .map(|package| {
+            let dependencies = package["dependencies"].as_array().unwrap().iter();
+            let shipped = dependencies.filter(|dependency| dependency["kind"] != "dev").map(|dependency| text(&dependency["name"]));
+            (text(&package["name"]), shipped.collect())
+        })
+        .collect()
+}
+
+#[test]
+fn layers_only_use_what_lies_below() {
+    let ours: BTreeSet<&str> = LAYERS.iter().map(|(name, _)| *name).collect();
+    for (package, imports) in imports() {
+        let Some((_, allowed)) = LAYERS.iter().find(|(name, _)| *name == package) else {
+            panic!("the crate {package} has no row in the table of layers");
+        };
+        for import in imports.iter().filter(|import| ours.contains(import.as_str())) {
+            assert!(allowed.contains(&import.as_str()), "{package} must not use {import}");
+        }
+    }
+}
+
+#[test]
+fn libraries_with_an_owner_stay_with_it() {
+    for (package, imports) in imports() {
+        for (library, owner) in OWNED {
+            let is_it = |import: &String| if library.ends_with('-') { import.starts_with(library) } else { import == library };
+            let import = imports.iter().find(|import| is_it(import));
+            assert!(import.is_none() || package == *owner, "{package} imports {import:?}, which belongs to {owner}");
+        }
+    }
+}
+
+#[test]
+fn files_stay_short() {
+    for path in files(&["src", "app", "shaders", "tests"], &["rs", "wgsl"]) {
+        let lines = fs::read_to_string(&path).unwrap().lines().count();
+        assert!(lines <= MAX_LINES, "{} has {lines} lines, more than {MAX_LINES}: split it", path.display());
+    }
+}
+
+#[test]
+fn every_source_file_says_its_purpose_first() {
+    for path in files(&["src", "app", "tests"], &["rs"]) {
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.starts_with("//! "), "{} does not begin with a `//!` line", path.display());
+    }
+}
+
+#[test]
+fn every_shader_is_in_the_catalogue() {
+    let rows: BTreeSet<&str> = engine::kernels::CATALOGUE.iter().map(|row| row.name).collect();
+    let shaders = fs::read_dir(root().join("shaders")).unwrap().map(|entry| entry.unwrap().path());
+    let shaders: BTreeSet<String> = shaders
+        .filter(|path| path.extension().is_some_and(|e| e == "wgsl"))
+        .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(shaders.iter().map(String::as_str).collect::<BTreeSet<_>>(), rows);
+}
+
+/// Macros whose text reaches a terminal or a log.
+const SPEAKING: &[&str] =
+    &["trace!", "debug!", "info!", "warn!", "error!", "span!", "print!", "println!", "eprint!", "eprintln!", "dbg!", "panic!"];
+
+/// The bodies of all speaking macro calls, found by matching parentheses.
+fn spoken(source: &str) -> Vec<&str> {
+    let mut bodies = Vec::new();
+    for call in SPEAKING {
+        for (at, _) in source.match_indices(call) {
+            let body = &source[at + call.len()..];
+            let mut depth = 0;
+            let end = body.char_indices().find_map(|(i, c)| {
+                depth += i32::from(matches!(c, '(' | '{' | '[')) - i32::from(matches!(c, ')' | '}' | ']'));
+                (depth == 0).then_some(i)
+            });
+            bodies.push(&body[..end.unwrap_or(body.len())]);
+        }
+    }
+    bodies
+}
+
+fn names_a_patient(text: &str) -> bool {
+    let plain: String = text.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
+    ["patientname", "patientid", "patientbirth"].iter().any(|word| plain.contains(word))
+}
+
+#[test]
+fn nothing_spoken_names_a_patient() {
+    for path in files(&["src", "app"], &["rs"]) {
+        let source = fs::read_to_string(&path).unwrap();
+        for body in spoken(&source) {
+            assert!(!names_a_patient(body), "{} speaks of a patient: {body}", path.display());
+        }
+    }
+}
+
+#[test]
+fn the_search_for_patient_values_would_find_one() {
+    let source = "fn f() { tracing::warn!(path, \"odd file of {}\",\n object.element(tags::PATIENT_NAME)?); let x = 1; }";
+    assert!(spoken(source).iter().any(|body| names_a_patient(body)));
+    assert!(!names_a_patient("the patient lies on the table"));
+}
