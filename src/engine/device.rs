@@ -52,6 +52,14 @@ impl fmt::Display for DeviceChoice {
     }
 }
 
+/// A device that may be used, and what the user should hear about how it was chosen.
+pub struct Opened {
+    /// The device.
+    pub device: Device,
+    /// Sentences: an untrustworthy driver, or why the CPU took over.
+    pub doubts: Vec<String>,
+}
+
 /// An opened device; clones share it.
 #[derive(Clone)]
 pub enum Device {
@@ -65,30 +73,26 @@ impl Device {
     /// Opens what was asked for. A graphics device must first agree with the CPU engine on every kernel.
     ///
     /// `Auto` passes over software drivers: they compute on the processor too, several times slower than the CPU engine.
-    pub fn open(choice: DeviceChoice) -> Result<Self, EngineError> {
+    pub fn open(choice: DeviceChoice) -> Result<Opened, EngineError> {
         match choice {
-            DeviceChoice::Cpu => Ok(Self::Cpu),
+            DeviceChoice::Cpu => Ok(Opened { device: Self::Cpu, doubts: vec![] }),
             DeviceChoice::Gpu(index) => {
                 let gpu = Arc::new(Gpu::open(index)?);
-                if let Some(warning) = gpu.warning() {
-                    tracing::warn!("{warning}");
-                }
                 selftest::check(&gpu)?;
-                Ok(Self::Gpu(gpu))
+                let doubts = gpu.warning().map(str::to_owned).into_iter().collect();
+                Ok(Opened { device: Self::Gpu(gpu), doubts })
             }
-            DeviceChoice::Auto => match Gpu::open(None) {
-                Ok(gpu) if !gpu.is_software() => {
-                    let gpu = Arc::new(gpu);
-                    match selftest::check(&gpu) {
-                        Ok(()) => Ok(Self::Gpu(gpu)),
-                        Err(error) => {
-                            tracing::warn!("using the CPU instead of {}: {error}", gpu.description());
-                            Ok(Self::Cpu)
-                        }
-                    }
-                }
-                Ok(_) | Err(_) => Ok(Self::Cpu),
-            },
+            DeviceChoice::Auto => Ok(Self::best()),
+        }
+    }
+
+    fn best() -> Opened {
+        let Some(gpu) = Gpu::open(None).ok().filter(|gpu| !gpu.is_software()).map(Arc::new) else {
+            return Opened { device: Self::Cpu, doubts: vec![] };
+        };
+        match selftest::check(&gpu) {
+            Ok(()) => Opened { device: Self::Gpu(gpu), doubts: vec![] },
+            Err(error) => Opened { device: Self::Cpu, doubts: vec![format!("using the CPU: {error}")] },
         }
     }
 

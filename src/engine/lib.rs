@@ -18,7 +18,7 @@ mod tests_kernels;
 mod tests_shaders;
 
 pub use cpu::CpuRunner;
-pub use device::{Device, DeviceChoice};
+pub use device::{Device, DeviceChoice, Opened};
 pub use gpu::{AdapterReport, Gpu, GpuRunner, adapters};
 pub use plan::{Heads, Limits, Plan, lower};
 pub use runner::{Cancelled, EngineError, Runner, TileOutput};

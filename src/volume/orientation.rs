@@ -61,9 +61,8 @@ impl Orientation {
     pub fn all() -> impl Iterator<Item = Self> {
         const ORDERS: [[usize; 3]; 6] = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
         ORDERS.into_iter().flat_map(|order| {
-            (0..8_usize).map(move |flips| Self {
-                axes_xyz: std::array::from_fn(|i| AxisCode { lps_axis: order[i], flipped: flips >> i & 1 == 1 }),
-            })
+            (0..8_usize)
+                .map(move |flips| Self { axes_xyz: std::array::from_fn(|i| AxisCode { lps_axis: order[i], flipped: flips >> i & 1 == 1 }) })
         })
     }
 }

@@ -13,20 +13,20 @@ pub(crate) fn doctor(job: &DoctorJob, run: &mut Run<'_>) -> Result<DoctorReport,
     for adapter in engine::adapters() {
         run.stage(Stage::SelfTest)?;
         if let Some(text) = &adapter.warning {
-            run.warn(Notice { code: session::SOFTWARE_DRIVER.to_owned(), text: text.clone() });
+            run.warn(Notice { code: session::DEVICE.to_owned(), text: text.clone() });
         }
         // Opening a device by number runs the self-test.
         let fault = Device::open(DeviceChoice::Gpu(Some(adapter.index))).err().map(|error| error.to_string());
         adapters.push(summary(adapter, fault));
     }
     run.stage(Stage::PreparingDevice)?;
-    let device = Device::open(choice).map_err(|error| failure::engine(&error))?;
+    let opened = Device::open(choice).map_err(|error| failure::engine(&error))?;
     Ok(DoctorReport {
         software: SOFTWARE.to_owned(),
         system: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
         threads: std::thread::available_parallelism().map_or(1, usize::from),
         adapters,
-        chosen: device.describe(),
+        chosen: opened.device.describe(),
     })
 }
 

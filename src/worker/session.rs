@@ -18,8 +18,8 @@ use crate::run::Run;
 use crate::study::Loaded;
 use crate::{SOFTWARE, cases, failure, weights};
 
-/// Warning code of drivers known to compute wrongly.
-pub(crate) const SOFTWARE_DRIVER: &str = "OLD_SOFTWARE_DRIVER";
+/// Warning code of a driver known to compute wrongly, or of a device passed over.
+pub(crate) const DEVICE: &str = "DEVICE";
 
 /// Warning code of a scan that is not what the model was trained on.
 const MODALITY: &str = "MODALITY";
@@ -87,12 +87,11 @@ impl Session {
         let parameters = Parameters { folds, step_size: settings.step_size, mirror_axes };
 
         run.stage(Stage::PreparingDevice)?;
-        let device = Device::open(device_choice(settings.device)?).map_err(|error| failure::engine(&error))?;
-        if let Device::Gpu(gpu) = &device
-            && let Some(text) = gpu.warning()
-        {
-            run.warn(Notice { code: SOFTWARE_DRIVER.to_owned(), text: text.to_owned() });
+        let opened = Device::open(device_choice(settings.device)?).map_err(|error| failure::engine(&error))?;
+        for text in opened.doubts {
+            run.warn(Notice { code: DEVICE.to_owned(), text });
         }
+        let device = opened.device;
         run.send(jobs::Event::Device { name: device.describe() });
         let runners = runners(&model, &device)?;
         Ok(Self {

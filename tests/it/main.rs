@@ -8,4 +8,5 @@ mod cli;
 mod cli_batch;
 mod cli_demo;
 mod cli_refusals;
+mod memory;
 mod tidy;
