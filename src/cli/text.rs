@@ -102,8 +102,8 @@ fn weights_text(weights: &WeightsReport) -> String {
     if let Some(sha256) = &weights.file_sha256 {
         line("sha256", sha256);
     }
-    if let Some(config) = &weights.config {
-        line("network", config);
+    if let Some(network) = &weights.network {
+        line("network", network);
     }
     if let Some(reason) = &weights.not_a_network {
         line("network", &format!("none that runs here: {reason}"));
@@ -118,8 +118,8 @@ fn weights_text(weights: &WeightsReport) -> String {
     line("folds", &model.folds.join(", "));
     line("cost", &format!("{:.1} GMAC per tile", model.macs_per_tile as f64 / 1e9));
     line("channels", &model.channels.join(", "));
-    line("tile", &format!("{} voxels of {} mm", model.plan["patch_size"], model.plan["spacing_mm"]));
-    line("source", &model.card["provenance"]);
+    line("tile", &format!("{} voxels of {} mm (network axes)", model.plan["patch_size"], model.plan["spacing_mm"]));
+    line("origin", &model.origin);
     for (value, name) in &model.labels {
         line(&format!("label {value}"), name);
     }

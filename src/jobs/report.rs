@@ -183,7 +183,9 @@ pub struct WeightsReport {
     pub kind: String,
     /// SHA-256 of the file; a folder has none.
     pub file_sha256: Option<String>,
-    /// Network configuration, or nothing if the tensors are no MedNeXt.
+    /// The network in words, or nothing if the tensors are no MedNeXt.
+    pub network: Option<String>,
+    /// Its configuration.
     pub config: Option<serde_json::Value>,
     /// Why they are none.
     pub not_a_network: Option<String>,
@@ -206,6 +208,8 @@ pub struct ModelReport {
     pub weights_sha256: String,
     /// Licence, if stated.
     pub licence: Option<String>,
+    /// Where it comes from, in words.
+    pub origin: String,
     /// Folds held.
     pub folds: Vec<String>,
     /// Multiply-accumulates per tile.

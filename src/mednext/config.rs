@@ -1,5 +1,7 @@
 //! The numbers that pick one network out of the MedNeXt family.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -95,6 +97,19 @@ pub enum ConfigError {
     /// Instance statistics over one voxel are undefined.
     #[error("the patch {0:?} leaves a single voxel at the bottleneck; use a larger patch")]
     PatchTooSmall([usize; 3]),
+}
+
+impl fmt::Display for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let list = |numbers: &[usize]| numbers.iter().map(usize::to_string).collect::<Vec<_>>().join(" ");
+        let (generation, usual) = if self.grn { ("v2", "GRN") } else { ("v1", "no GRN") };
+        write!(f, "MedNeXt-{generation}, {} in, {} out, width {}, kernel {}, ", self.in_channels, self.classes, self.width, self.kernel)?;
+        write!(f, "blocks {}, expansion {}, {usual}", list(&self.blocks), list(&self.ratios))?;
+        if !self.grn_exceptions.is_empty() {
+            write!(f, " but in {}", self.grn_exceptions.join(", "))?;
+        }
+        if self.grn && self.grn_reduction == GrnReduction::Sum { write!(f, " by sum") } else { Ok(()) }
+    }
 }
 
 impl Config {

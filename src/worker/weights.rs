@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use jobs::{Failure, FailureKind, ImportJob, ImportReport, InspectWeightsJob, ModelReport, Notice, Stage, WeightsReport};
-use mednext::{InspectedModel, Model, NnunetOptions, graph, open_nnunet_folder};
+use mednext::{InspectedModel, Model, NnunetOptions, Provenance, SourceKind, graph, open_nnunet_folder};
 use serde::Serialize;
 
 use crate::failure;
@@ -70,6 +70,7 @@ fn describe(path: &Path) -> Result<WeightsReport, Failure> {
     Ok(WeightsReport {
         kind: json(&inspection.kind)?.as_str().unwrap_or_default().to_owned(),
         file_sha256: inspection.sha256,
+        network: inspection.config.as_ref().map(ToString::to_string),
         config: inspection.config.as_ref().map(json).transpose()?,
         not_a_network: inspection.not_a_network,
         parameters: inspection.parameters as u64,
@@ -84,6 +85,7 @@ fn model_report(model: &InspectedModel, macs_per_tile: u64) -> Result<ModelRepor
         name: model.name.clone(),
         weights_sha256: model.weights_sha256.clone(),
         licence: model.card.licence.clone(),
+        origin: origin(&model.card.provenance),
         folds: model.folds.clone(),
         macs_per_tile,
         channels: model.plan.channels.iter().map(|channel| channel.name.clone()).collect(),
@@ -91,6 +93,15 @@ fn model_report(model: &InspectedModel, macs_per_tile: u64) -> Result<ModelRepor
         plan: json(&model.plan)?,
         card: json(&model.card)?,
     })
+}
+
+fn origin(provenance: &Provenance) -> String {
+    let source = match provenance.source {
+        SourceKind::NnunetV2 => "nnU-Net v2",
+        SourceKind::Voxelry => "Voxelry",
+    };
+    let parts = [Some(source), provenance.trainer.as_deref(), provenance.configuration.as_deref()];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 fn json(value: &impl Serialize) -> Result<serde_json::Value, Failure> {
