@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use jobs::{ConvertJob, DemoJob, DoctorJob, ImportJob, InspectJob, InspectWeightsJob, Job, SegmentJob};
+use jobs::{BenchJob, ConvertJob, DemoJob, DoctorJob, ImportJob, InspectJob, InspectWeightsJob, Job, SegmentJob};
 
 /// Segments 3D medical scans with MedNeXt on any GPU, exactly as nnU-Net v2 would.
 #[derive(Debug, Parser)]
@@ -69,6 +69,8 @@ pub(crate) enum Command {
     Import(ImportArgs),
     /// Turn a DICOM folder or any NIfTI file into a .nii.gz
     Convert(ConvertArgs),
+    /// Measure how fast a published network runs here, kernel by kernel
+    Bench(BenchArgs),
 }
 
 #[derive(Debug, Args)]
@@ -158,6 +160,37 @@ pub(crate) struct ConvertArgs {
     volume: Option<usize>,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct BenchArgs {
+    /// v1-s, v1-b, v1-m, v1-l, v2-s, v2-b, v2-m, v2-l, or v2-base (the paper's base, v2-l)
+    #[arg(long, default_value = "v2-base", value_name = "PRESET")]
+    preset: String,
+    /// Depthwise kernel edge
+    #[arg(long, default_value_t = 3, value_name = "N")]
+    kernel: usize,
+    /// Channels after the stem
+    #[arg(long, default_value_t = 32, value_name = "N")]
+    width: usize,
+    /// Tile edge, or three edges as Z,Y,X
+    #[arg(long, default_value = "64", value_parser = patch, value_name = "N")]
+    patch: [usize; 3],
+    /// Tiles to measure
+    #[arg(long, default_value_t = 3, value_name = "N")]
+    repeat: usize,
+    #[command(flatten)]
+    device: DeviceArg,
+}
+
+/// One edge means a cube.
+fn patch(text: &str) -> Result<[usize; 3], String> {
+    let edges: Result<Vec<usize>, _> = text.split(',').map(|edge| edge.trim().parse()).collect();
+    match edges.as_deref() {
+        Ok([edge]) => Ok([*edge; 3]),
+        Ok([z, y, x]) => Ok([*z, *y, *x]),
+        _ => Err("one edge or three, as 64 or 48,64,64".to_owned()),
+    }
+}
+
 impl Command {
     /// The job these arguments describe.
     pub(crate) fn into_job(self) -> Job {
@@ -179,6 +212,14 @@ impl Command {
             Self::Inspect { input } => Job::Inspect(InspectJob { input }),
             Self::InspectWeights { model } => Job::InspectWeights(InspectWeightsJob { model }),
             Self::Import(args) => Job::Import(ImportJob { input: args.input, output: args.output, licence: args.licence }),
+            Self::Bench(args) => Job::Bench(BenchJob {
+                preset: args.preset,
+                kernel: args.kernel,
+                width: args.width,
+                patch: args.patch,
+                repeat: args.repeat,
+                device: args.device.device,
+            }),
             Self::Convert(args) => {
                 Job::Convert(ConvertJob { input: args.input, series: args.series, volume: args.volume, output: args.output })
             }

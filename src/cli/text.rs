@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use jobs::{
-    CaseOutcome, CaseReport, DemoReport, DoctorReport, InspectReport, Notice, Placement, Report, SegmentReport, StructureReport,
-    WeightsReport,
+    BenchReport, CaseOutcome, CaseReport, DemoReport, DoctorReport, InspectReport, Notice, Placement, Report, SegmentReport,
+    StructureReport, WeightsReport,
 };
 
 /// The text of a report, ending with a line break.
@@ -17,6 +17,7 @@ pub(crate) fn report(report: &Report) -> String {
         Report::Import(import) => format!("{}\n{}", import.output.display(), weights_text(&import.model)),
         Report::Doctor(doctor) => doctor_text(doctor),
         Report::Demo(demo) => demo_text(demo),
+        Report::Bench(bench) => bench_text(bench),
     }
 }
 
@@ -157,6 +158,27 @@ fn demo_text(demo: &DemoReport) -> String {
         .collect();
     let table = table(&["structure", "Dice", "ml", "true ml"], &rows);
     format!("{table}\nmask     {}\npicture  {}\n{:.1} s on {}\n", demo.mask.display(), demo.preview.display(), demo.seconds, demo.device)
+}
+
+fn bench_text(bench: &BenchReport) -> String {
+    let mut text = format!("{}\n{} on {}, tile {:?}\n", bench.network, "seeded weights", bench.device, bench.patch);
+    let _ = writeln!(text, "{:.1} GFLOP per tile, {} MiB of buffers and weights", bench.tile_gflop, bench.plan_mib);
+    if let Some(peak) = bench.peak_process_mib {
+        let _ = writeln!(text, "{peak} MiB peak of this process");
+    }
+    for tile in &bench.tiles {
+        let cpu = tile.cpu_seconds.map_or_else(String::new, |cpu| format!(", {cpu:.2} processor seconds"));
+        let _ = writeln!(text, "tile: {:.3} s{cpu}, {:.1} GFLOP/s", tile.wall_seconds, bench.tile_gflop / tile.wall_seconds);
+    }
+    let rows: Vec<_> = bench
+        .kernels
+        .iter()
+        .map(|kernel| {
+            let share = format!("{:.1}", kernel.share * 100.0);
+            vec![kernel.name.clone(), kernel.calls.to_string(), format!("{:.4}", kernel.seconds), share, format!("{:.1}", kernel.gflops)]
+        })
+        .collect();
+    text + &table(&["kernel", "calls", "seconds", "%", "GFLOP/s"], &rows)
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ mod gpu;
 pub mod kernels;
 mod params;
 mod plan;
+mod profile;
 mod runner;
 mod selftest;
 #[cfg(test)]
@@ -21,4 +22,6 @@ pub use cpu::CpuRunner;
 pub use device::{Device, DeviceChoice, Opened};
 pub use gpu::{AdapterReport, Gpu, GpuRunner, adapters};
 pub use plan::{Heads, Limits, Plan, lower};
+pub use profile::{KernelTime, Profile, profile};
 pub use runner::{Cancelled, EngineError, Runner, TileOutput};
+pub use selftest::{noise, noise_weights};

@@ -39,8 +39,8 @@ pub(crate) fn check(gpu: &Arc<Gpu>) -> Result<(), EngineError> {
     Ok(())
 }
 
-/// Weights of unit gain, so that no level vanishes or explodes.
-pub(crate) fn noise_weights(graph: &Graph) -> Weights {
+/// Weights from a seed, of unit gain, so that no level vanishes or explodes: for tests and benchmarks.
+pub fn noise_weights(graph: &Graph) -> Weights {
     graph
         .params()
         .into_iter()
@@ -56,7 +56,7 @@ pub(crate) fn noise_weights(graph: &Graph) -> Weights {
 }
 
 /// Uniform in [-1, 1), by splitmix64.
-fn noise(seed: u64) -> impl Iterator<Item = f32> {
+pub fn noise(seed: u64) -> impl Iterator<Item = f32> {
     let mut state = seed << 32;
     std::iter::repeat_with(move || {
         state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);

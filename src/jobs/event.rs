@@ -24,6 +24,8 @@ pub enum Stage {
     Writing,
     /// Trying kernels against their CPU twins.
     SelfTest,
+    /// Timing tiles.
+    Measuring,
 }
 
 impl fmt::Display for Stage {
@@ -36,6 +38,7 @@ impl fmt::Display for Stage {
             Self::Predicting => "Segmenting",
             Self::Writing => "Writing",
             Self::SelfTest => "Testing kernels",
+            Self::Measuring => "Measuring",
         })
     }
 }

@@ -22,6 +22,8 @@ pub enum Job {
     Doctor(DoctorJob),
     /// The sample study through the sample model.
     Demo(DemoJob),
+    /// How fast a network runs here.
+    Bench(BenchJob),
 }
 
 /// Segments one study, or every case of a folder.
@@ -120,6 +122,25 @@ pub struct DemoJob {
     /// Where sample and model lie; searched for when absent.
     #[serde(default)]
     pub assets: Option<PathBuf>,
+    /// "auto", "gpu", "gpu:N" or "cpu".
+    #[serde(default = "default_device")]
+    pub device: String,
+}
+
+/// Measures tiles of a published network with weights from a seed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BenchJob {
+    /// Size and generation: "v1-s" to "v1-l", "v2-s" to "v2-l", or "v2-base", which is "v2-l".
+    pub preset: String,
+    /// Depthwise kernel edge.
+    pub kernel: usize,
+    /// Channels after the stem.
+    pub width: usize,
+    /// Tile edges along z, y, x.
+    pub patch: [usize; 3],
+    /// Tiles measured.
+    pub repeat: usize,
     /// "auto", "gpu", "gpu:N" or "cpu".
     #[serde(default = "default_device")]
     pub device: String,

@@ -11,11 +11,11 @@ mod report;
 mod timestamp;
 
 pub use event::{Event, Notice, Stage};
-pub use job::{ConvertJob, DemoJob, DoctorJob, ImportJob, InspectJob, InspectWeightsJob, Job, SegmentJob};
+pub use job::{BenchJob, ConvertJob, DemoJob, DoctorJob, ImportJob, InspectJob, InspectWeightsJob, Job, SegmentJob};
 pub use outcome::{Document, Failure, FailureKind};
 pub use provenance::{ModelIdentity, Parameters, Provenance, SourceIdentity};
 pub use report::{
-    AdapterSummary, CaseOutcome, CaseReport, ConvertReport, DemoReport, DoctorReport, FileReport, ImportReport, InspectReport, ModelReport,
-    Placement, Report, SegmentReport, SeriesReport, StructureReport, StructureScore, WeightsReport,
+    AdapterSummary, BenchReport, CaseOutcome, CaseReport, ConvertReport, DemoReport, DoctorReport, FileReport, ImportReport, InspectReport,
+    KernelReport, ModelReport, Placement, Report, SegmentReport, SeriesReport, StructureReport, StructureScore, TileTime, WeightsReport,
 };
 pub use timestamp::utc_timestamp;

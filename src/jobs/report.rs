@@ -27,6 +27,8 @@ pub enum Report {
     Doctor(DoctorReport),
     /// Of `demo`.
     Demo(DemoReport),
+    /// Of `bench`.
+    Bench(BenchReport),
 }
 
 /// A voxel grid in the patient, in LPS millimetres.
@@ -301,6 +303,51 @@ pub struct DemoReport {
     pub structures: Vec<StructureScore>,
     /// Wall-clock seconds from reading to the mask.
     pub seconds: f64,
+}
+
+/// Of `bench`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BenchReport {
+    /// Device that ran.
+    pub device: String,
+    /// The network in words.
+    pub network: String,
+    /// Tile edges along z, y, x.
+    pub patch: [usize; 3],
+    /// Arithmetic of one tile (2 per multiply-add), recomputation included.
+    pub tile_gflop: f64,
+    /// Working buffers and weights, MiB.
+    pub plan_mib: u64,
+    /// Peak resident memory of this process, MiB, where the system tells.
+    pub peak_process_mib: Option<u64>,
+    /// Every measured tile.
+    pub tiles: Vec<TileTime>,
+    /// Kernels of one more tile, longest first.
+    pub kernels: Vec<KernelReport>,
+}
+
+/// One measured tile.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct TileTime {
+    /// Seconds on the clock.
+    pub wall_seconds: f64,
+    /// Processor seconds of all threads, where the system tells.
+    pub cpu_seconds: Option<f64>,
+}
+
+/// One kernel's part of a tile.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct KernelReport {
+    /// Name.
+    pub name: String,
+    /// Launches.
+    pub calls: u64,
+    /// Seconds together.
+    pub seconds: f64,
+    /// Share of the tile's time, 0 to 1.
+    pub share: f64,
+    /// Arithmetic per second, 1e9.
+    pub gflops: f64,
 }
 
 #[cfg(test)]

@@ -16,6 +16,13 @@ pub(crate) struct Case {
     pub(crate) channels: Result<Vec<PathBuf>, String>,
 }
 
+impl Case {
+    /// Whether its files carry nnU-Net's channel number.
+    pub(crate) fn names_channels(&self) -> bool {
+        self.channels.as_ref().is_ok_and(|files| files.iter().all(|file| stem(file).and_then(case_and_channel).is_some()))
+    }
+}
+
 /// File name without image ending.
 pub(crate) fn stem(path: &Path) -> Option<&str> {
     let name = path.file_name()?.to_str()?;
@@ -29,9 +36,10 @@ fn case_and_channel(stem: &str) -> Option<(&str, usize)> {
     if is_channel { Some((case, digits.parse().ok()?)) } else { None }
 }
 
-/// Every image of a folder by case, sorted by name; empty when the folder holds no image with a channel in its name.
+/// Every image of a folder by case, sorted by name; empty when the folder holds no image.
 ///
-/// An image without a channel in its name becomes a case that says so, because leaving it out silently would lose it.
+/// Where no name has a channel, every image is a case of one channel. Where some have, an image without one becomes a case
+/// that says so, because leaving it out silently would lose it.
 pub(crate) fn cases_of(folder: &Path) -> io::Result<Vec<Case>> {
     let mut images = Vec::new();
     for entry in fs::read_dir(folder)? {
@@ -43,7 +51,7 @@ pub(crate) fn cases_of(folder: &Path) -> io::Result<Vec<Case>> {
     images.sort();
     let named: Vec<_> = images.iter().map(|path| (path, stem(path).and_then(case_and_channel))).collect();
     if named.iter().all(|(_, name)| name.is_none()) {
-        return Ok(Vec::new());
+        return Ok(single_channel_cases(images));
     }
     let mut by_case: BTreeMap<String, Vec<(usize, PathBuf)>> = BTreeMap::new();
     let mut odd = Vec::new();
@@ -59,6 +67,18 @@ pub(crate) fn cases_of(folder: &Path) -> io::Result<Vec<Case>> {
     let mut cases: Vec<Case> = by_case.into_iter().map(|(name, files)| Case { name, channels: in_channel_order(files) }).collect();
     cases.extend(odd);
     Ok(cases)
+}
+
+fn single_channel_cases(images: Vec<PathBuf>) -> Vec<Case> {
+    let mut by_case: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
+    for path in images {
+        by_case.entry(stem(&path).unwrap_or_default().to_owned()).or_default().push(path);
+    }
+    let single = |(name, files): (String, Vec<PathBuf>)| {
+        let channels = if files.len() == 1 { Ok(files) } else { Err("it exists twice, as .nii and .nii.gz".to_owned()) };
+        Case { name, channels }
+    };
+    by_case.into_iter().map(single).collect()
 }
 
 fn in_channel_order(mut files: Vec<(usize, PathBuf)>) -> Result<Vec<PathBuf>, String> {
@@ -105,7 +125,10 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_without_channel_names_is_no_case_folder() {
-        assert_eq!(summary(&["scan.nii.gz", "IM0001", "_0000.nii.gz"]), []);
+    fn where_no_name_has_a_channel_every_image_is_a_case() {
+        let found = summary(&["b.nii.gz", "a.nii", "a.nii.gz", "IM0001"]);
+        assert_eq!(found[0].1, Err("it exists twice, as .nii and .nii.gz".to_owned()));
+        assert_eq!(found[1], ("b".to_owned(), Ok(1)));
+        assert_eq!(summary(&["IM0001", "IM0002.dcm"]), []);
     }
 }

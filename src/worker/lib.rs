@@ -2,6 +2,7 @@
 //!
 //! [`run`] never panics and never leaves a half-written file: a defect inside a job becomes a failure of kind `internal`.
 
+mod bench;
 mod canvas;
 mod cases;
 mod convert;
@@ -64,6 +65,7 @@ fn dispatch(job: &Job, run: &mut Run<'_>) -> Result<Ending, Failure> {
         Job::Import(job) => weights::import(job, run).map(|report| Report::Import(report).into()),
         Job::Doctor(job) => doctor::doctor(job, run).map(|report| Report::Doctor(report).into()),
         Job::Demo(job) => demo::demo(job, run),
+        Job::Bench(job) => bench::bench(job, run).map(|report| Report::Bench(report).into()),
     }
 }
 

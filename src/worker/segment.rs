@@ -27,7 +27,9 @@ pub(crate) fn segment(job: &SegmentJob, run: &mut Run<'_>) -> Result<Ending, Fai
     {
         let cases = cases_of(folder)
             .map_err(|error| Failure::new(FailureKind::InputMissing, format!("cannot read {}: {error}", folder.display())))?;
-        if !cases.is_empty() {
+        // A DICOM folder may hold stray images; a mask as output says that one study is meant.
+        let one_study = stem(&job.output).is_some() && cases.iter().all(|case| !case.names_channels());
+        if !cases.is_empty() && !one_study {
             return segment_folder(job, &settings, folder, &cases, run);
         }
     }

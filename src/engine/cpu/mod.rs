@@ -9,6 +9,8 @@ mod norm;
 mod pointwise;
 mod simd;
 
+use std::time::{Duration, Instant};
+
 use bytemuck::pod_read_unaligned;
 
 use crate::kernels::Kernel;
@@ -40,7 +42,21 @@ impl CpuRunner {
         Ok(outputs.collect())
     }
 
+    /// Runs the plan and hands the time of every dispatch to `observe`.
+    pub(crate) fn profile(&mut self, input: &[f32], observe: &mut dyn FnMut(&Dispatch, Duration)) -> Result<(), EngineError> {
+        self.execute_observed(input, &|| false, observe)
+    }
+
     fn execute(&mut self, input: &[f32], cancelled: &dyn Fn() -> bool) -> Result<(), EngineError> {
+        self.execute_observed(input, cancelled, &mut |_, _| {})
+    }
+
+    fn execute_observed(
+        &mut self,
+        input: &[f32],
+        cancelled: &dyn Fn() -> bool,
+        observe: &mut dyn FnMut(&Dispatch, Duration),
+    ) -> Result<(), EngineError> {
         self.plan.input.pack(input, &mut self.buffers[self.plan.input.buffer]);
         for command in &self.plan.commands {
             if cancelled() {
@@ -48,7 +64,11 @@ impl CpuRunner {
             }
             match command {
                 Command::Clear(buffer) => self.buffers[*buffer].fill(Vec4::default()),
-                Command::Dispatch(dispatch) => dispatch_on(dispatch, &self.plan.weights, &mut self.buffers),
+                Command::Dispatch(dispatch) => {
+                    let started = Instant::now();
+                    dispatch_on(dispatch, &self.plan.weights, &mut self.buffers);
+                    observe(dispatch, started.elapsed());
+                }
             }
         }
         Ok(())

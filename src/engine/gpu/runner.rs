@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::mpsc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use wgpu::util::DeviceExt as _;
 
@@ -93,12 +93,32 @@ impl GpuRunner {
         outputs.collect()
     }
 
-    fn execute(&mut self, input: &[f32], cancelled: &dyn Fn() -> bool) -> Result<(), EngineError> {
-        let Self { gpu, plan, steps, buffers, staging, submission_flops } = self;
-        staging.resize(plan.input.len(), Vec4::default());
-        plan.input.pack(input, staging);
-        gpu.queue.write_buffer(&buffers[plan.input.buffer], 0, bytemuck::cast_slice(staging));
+    /// Runs every dispatch in a submission of its own and hands its time, waiting included, to `observe`.
+    pub(crate) fn profile(&mut self, input: &[f32], observe: &mut dyn FnMut(&Dispatch, Duration)) -> Result<(), EngineError> {
+        self.upload(input);
+        wait(&self.gpu, None)?;
+        for (step, command) in self.plan.commands.iter().enumerate() {
+            let started = Instant::now();
+            let mut encoder = self.gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+            encode(&self.steps[..=step], step, 0, &self.buffers, &mut encoder);
+            self.gpu.queue.submit([encoder.finish()]);
+            wait(&self.gpu, None)?;
+            if let Command::Dispatch(dispatch) = command {
+                observe(dispatch, started.elapsed());
+            }
+        }
+        Ok(())
+    }
 
+    fn upload(&mut self, input: &[f32]) {
+        self.staging.resize(self.plan.input.len(), Vec4::default());
+        self.plan.input.pack(input, &mut self.staging);
+        self.gpu.queue.write_buffer(&self.buffers[self.plan.input.buffer], 0, bytemuck::cast_slice(&self.staging));
+    }
+
+    fn execute(&mut self, input: &[f32], cancelled: &dyn Fn() -> bool) -> Result<(), EngineError> {
+        self.upload(input);
+        let Self { gpu, plan, steps, buffers, submission_flops, .. } = self;
         let started = Instant::now();
         let mut in_flight = VecDeque::new();
         let mut next = 0;

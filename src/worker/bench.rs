@@ -1,0 +1,119 @@
+//! How fast a published network runs on this machine, with weights from a seed.
+
+use std::fs;
+
+use engine::{Device, Profile, noise_weights, profile};
+use jobs::{BenchJob, BenchReport, Failure, FailureKind, KernelReport, Stage, TileTime};
+use mednext::{Config, Generation, Preset, graph};
+
+use crate::eta::Eta;
+use crate::run::Run;
+use crate::{failure, session};
+
+/// Classes of the benchmark's head.
+const CLASSES: usize = 3;
+
+/// Times tiles, then kernels.
+pub(crate) fn bench(job: &BenchJob, run: &mut Run<'_>) -> Result<BenchReport, Failure> {
+    let usage = |sentence: String| Failure::new(FailureKind::Usage, sentence);
+    let (generation, preset) = preset(&job.preset).ok_or_else(|| {
+        usage(format!("\"{}\" is not a preset; use v1-s, v1-b, v1-m, v1-l, v2-s, v2-b, v2-m, v2-l or v2-base", job.preset))
+    })?;
+    let config = Config::preset(preset, generation, job.kernel, job.width, 1, CLASSES);
+    let graph = graph(&config).map_err(|error| usage(error.to_string()))?;
+    config.check_patch(job.patch).map_err(|error| usage(error.to_string()))?;
+    run.stage(Stage::PreparingDevice)?;
+    let device = Device::open(session::device_choice(&job.device)?).map_err(|error| failure::engine(&error))?.device;
+
+    run.stage(Stage::Measuring)?;
+    let mut eta = Eta::new();
+    let mut cpu_seconds = Vec::with_capacity(job.repeat + 1);
+    let cancelled = run.cancel_flag();
+    let mut between = |done: usize| {
+        cpu_seconds.push(processor_seconds());
+        run.progress(Stage::Measuring, &mut eta, done as u64, job.repeat as u64);
+        !cancelled.load(std::sync::atomic::Ordering::Relaxed)
+    };
+    let measured = profile(&device, &graph, &noise_weights(&graph), job.patch, job.repeat.max(1), &mut between);
+    let measured = measured.map_err(|error| failure::engine(&error))?;
+    let tiles = measured.tiles.iter().zip(cpu_seconds.windows(2)).map(|(wall, cpu)| TileTime {
+        wall_seconds: wall.as_secs_f64(),
+        cpu_seconds: cpu[1].zip(cpu[0]).map(|(after, before)| after - before),
+    });
+    Ok(BenchReport {
+        device: device.describe(),
+        network: config.to_string(),
+        patch: job.patch,
+        tile_gflop: measured.flops as f64 / 1e9,
+        plan_mib: measured.bytes >> 20,
+        peak_process_mib: peak_mib(),
+        tiles: tiles.collect(),
+        kernels: kernel_rows(&measured),
+    })
+}
+
+fn preset(name: &str) -> Option<(Generation, Preset)> {
+    let (generation, size) = name.split_once('-')?;
+    let generation = match generation {
+        "v1" => Generation::V1,
+        "v2" => Generation::V2,
+        _ => return None,
+    };
+    let size = match size {
+        "s" => Preset::S,
+        "b" => Preset::B,
+        "m" => Preset::M,
+        "l" => Preset::L,
+        "base" if generation == Generation::V2 => Preset::L,
+        _ => return None,
+    };
+    Some((generation, size))
+}
+
+fn kernel_rows(profile: &Profile) -> Vec<KernelReport> {
+    let total: f64 = profile.kernels.iter().map(|kernel| kernel.time.as_secs_f64()).sum();
+    let row = |kernel: &engine::KernelTime| {
+        let seconds = kernel.time.as_secs_f64();
+        let gflops = kernel.flops as f64 / 1e9 / seconds.max(1e-9);
+        KernelReport { name: kernel.name.to_owned(), calls: kernel.calls, seconds, share: seconds / total.max(1e-9), gflops }
+    };
+    profile.kernels.iter().map(row).collect()
+}
+
+/// User and system time of this process's threads (Linux: proc(5), fields 14 and 15 of `stat`, in hundredths of a second).
+fn processor_seconds() -> Option<f64> {
+    const TICKS_PER_SECOND: f64 = 100.0;
+    let stat = fs::read_to_string("/proc/self/stat").ok()?;
+    // The second field, the program's name, may hold spaces; fields are counted after its closing bracket.
+    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+    let ticks: u64 = fields.get(11)?.parse::<u64>().ok()? + fields.get(12)?.parse::<u64>().ok()?;
+    Some(ticks as f64 / TICKS_PER_SECOND)
+}
+
+/// High-water mark of resident memory (Linux).
+fn peak_mib() -> Option<u64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.split_whitespace().next()?.parse::<u64>().ok().map(|kib| kib >> 10)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn presets_are_the_published_ones() {
+        assert_eq!(preset("v2-base"), preset("v2-l"));
+        assert_eq!(preset("v1-s"), Some((Generation::V1, Preset::S)));
+        assert!(preset("v1-base").is_none() && preset("large").is_none() && preset("v3-s").is_none());
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_system_tells_time_and_memory() {
+        let before = processor_seconds().unwrap();
+        let sum: u64 = (0..80_000_000_u64).map(|i| std::hint::black_box(i) % 7).sum();
+        assert!(sum > 0 && processor_seconds().unwrap() > before);
+        assert!(peak_mib().unwrap() > 0);
+    }
+}
