@@ -7,8 +7,8 @@ use std::sync::Arc;
 use mednext::{Config, Graph, Weights, graph};
 
 use crate::cpu::{self, CpuRunner};
-use crate::gpu::{Gpu, GpuRunner};
-use crate::plan::{Heads, Limits, lower};
+use crate::gpu::{Gpu, GpuRunner, SOFTWARE, adapters};
+use crate::plan::{Heads, Limits, Plan, lower};
 use crate::runner::{EngineError, Runner, TileOutput};
 use crate::selftest;
 
@@ -86,14 +86,17 @@ impl Device {
         }
     }
 
+    /// The first hardware adapter that opens and computes correctly; a doubt for every one passed over.
     fn best() -> Opened {
-        let Some(gpu) = Gpu::open(None).ok().filter(|gpu| !gpu.is_software()).map(Arc::new) else {
-            return Opened { device: Self::Cpu, doubts: vec![] };
-        };
-        match selftest::check(&gpu) {
-            Ok(()) => Opened { device: Self::Gpu(gpu), doubts: vec![] },
-            Err(error) => Opened { device: Self::Cpu, doubts: vec![format!("using the CPU: {error}")] },
+        let mut doubts = Vec::new();
+        for adapter in adapters().into_iter().filter(|adapter| adapter.kind != SOFTWARE) {
+            let tried = Gpu::open(Some(adapter.index)).map(Arc::new).and_then(|gpu| selftest::check(&gpu).map(|()| gpu));
+            match tried {
+                Ok(gpu) => return Opened { device: Self::Gpu(gpu), doubts },
+                Err(error) => doubts.push(format!("{} was passed over: {error}", adapter.name)),
+            }
         }
+        Opened { device: Self::Cpu, doubts }
     }
 
     /// Name a user knows.
@@ -120,16 +123,29 @@ impl Device {
         patch: [usize; 3],
         output: TileOutput,
     ) -> Result<Box<dyn Runner>, EngineError> {
+        let mut runners = self.runners(config, &[weights], patch, output)?;
+        Ok(runners.remove(0))
+    }
+
+    /// Prepares the folds of an ensemble, which differ in weights only and share their working memory.
+    pub fn runners(
+        &self,
+        config: &Config,
+        folds: &[&Weights],
+        patch: [usize; 3],
+        output: TileOutput,
+    ) -> Result<Vec<Box<dyn Runner>>, EngineError> {
         config.check_patch(patch)?;
         let heads = match output {
             TileOutput::Logits => Heads::Main,
             TileOutput::Features => Heads::Features,
         };
-        let plan = lower(&graph(config)?, weights, patch, heads, self.limits())?;
-        Ok(match self {
-            Self::Gpu(gpu) => Box::new(GpuRunner::new(Arc::clone(gpu), plan)?),
-            Self::Cpu => Box::new(CpuRunner::new(plan)),
-        })
+        let graph = graph(config)?;
+        let plans = folds.iter().map(|weights| lower(&graph, weights, patch, heads, self.limits()));
+        match self {
+            Self::Gpu(gpu) => share(plans, |plan| GpuRunner::new(Arc::clone(gpu), plan), GpuRunner::sibling),
+            Self::Cpu => share(plans, CpuRunner::new, |first, plan| Ok(first.sibling(plan))),
+        }
     }
 
     /// Runs a graph once and returns the outputs `heads` names, as (channel, z, y, x) arrays: for checks, not for scans.
@@ -144,7 +160,24 @@ impl Device {
         let plan = lower(graph, weights, patch, heads, self.limits())?;
         match self {
             Self::Gpu(gpu) => GpuRunner::new(Arc::clone(gpu), plan)?.run_all(input, &|| false),
-            Self::Cpu => CpuRunner::new(plan).run_all(input, &|| false),
+            Self::Cpu => CpuRunner::new(plan)?.run_all(input, &|| false),
         }
     }
+}
+
+/// The first plan gets buffers, the others a place in them.
+fn share<R: Runner + 'static>(
+    plans: impl Iterator<Item = Result<Plan, EngineError>>,
+    first: impl Fn(Plan) -> Result<R, EngineError>,
+    sibling: impl Fn(&R, Plan) -> Result<R, EngineError>,
+) -> Result<Vec<Box<dyn Runner>>, EngineError> {
+    let mut runners: Vec<R> = Vec::new();
+    for plan in plans {
+        let runner = match runners.first() {
+            None => first(plan?)?,
+            Some(owner) => sibling(owner, plan?)?,
+        };
+        runners.push(runner);
+    }
+    Ok(runners.into_iter().map(|runner| Box::new(runner) as Box<dyn Runner>).collect())
 }

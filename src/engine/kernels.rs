@@ -131,6 +131,15 @@ impl Kernel {
         }
     }
 
+    /// Workgroup memory of the tiled kernels, whose tiles depend on the network; the others need a few KiB.
+    pub fn workgroup_bytes(self) -> u64 {
+        match self {
+            Self::Mlp(tile) => u64::from(tile.in4 + tile.split) * u64::from(tile.voxels) * 16,
+            Self::GrnPartial(tile) => u64::from(tile.in4) * u64::from(tile.voxels) * 16,
+            _ => 0,
+        }
+    }
+
     /// Constants in front of the source.
     fn constants(self) -> Vec<(&'static str, u32)> {
         match self {

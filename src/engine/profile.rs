@@ -56,7 +56,7 @@ pub fn profile(
     let mut observe = |dispatch: &Dispatch, time: Duration| kernels.add(dispatch, time);
     let tiles = match device {
         Device::Cpu => {
-            let mut runner = CpuRunner::new(plan);
+            let mut runner = CpuRunner::new(plan)?;
             let tiles = time_tiles(&mut runner, &input, &mut output, repeat, between)?;
             runner.profile(&input, &mut observe)?;
             tiles

@@ -14,7 +14,7 @@ use crate::tests_golden::{assert_close, devices, golden};
 
 fn run(device: &Device, plan: Plan, input: &[f32]) -> Vec<f32> {
     let outputs = match device {
-        Device::Cpu => CpuRunner::new(plan).run_all(input, &|| false),
+        Device::Cpu => CpuRunner::new(plan).unwrap().run_all(input, &|| false),
         Device::Gpu(gpu) => GpuRunner::new(gpu.clone(), plan).unwrap().run_all(input, &|| false),
     };
     outputs.unwrap().remove(0)
@@ -197,4 +197,56 @@ fn cancelling_stops_between_submissions() {
         assert!(matches!(error, crate::EngineError::Cancelled(_)));
         runner.run(&vec![0.0; 32 * 32 * 32], &mut output, &|| false).unwrap();
     }
+}
+
+#[test]
+fn folds_share_memory_and_keep_their_own_results() {
+    let mut config = Config::preset(Preset::S, Generation::V2, 3, 4, 1, 3);
+    config.blocks = [1; 9];
+    let first = noise_weights(&graph(&config).unwrap());
+    let second: mednext::Weights = first
+        .iter()
+        .map(|(name, tensor)| {
+            let values: Vec<f32> = tensor.data.iter().map(|v| v * 0.9).collect();
+            (name.to_owned(), mednext::Tensor::new(tensor.shape.clone(), values))
+        })
+        .collect();
+    let patch = [16, 32, 16];
+    let input: Vec<f32> = crate::selftest::noise(5).take(patch.iter().product()).collect();
+    for device in devices() {
+        let run = |runner: &mut dyn crate::Runner| {
+            let mut output = vec![0.0; 3 * input.len()];
+            runner.run(&input, &mut output, &|| false).unwrap();
+            output
+        };
+        let mut alone =
+            [&first, &second].map(|weights| run(&mut *device.runner(&config, weights, patch, crate::TileOutput::Logits).unwrap()));
+        let mut folds = device.runners(&config, &[&first, &second], patch, crate::TileOutput::Logits).unwrap();
+        for _ in 0..2 {
+            for (fold, alone) in folds.iter_mut().zip(&mut alone) {
+                assert_eq!(&run(&mut **fold), alone, "on {}", device.describe());
+            }
+        }
+        assert_ne!(alone[0], alone[1]);
+    }
+}
+
+#[test]
+fn what_cannot_fit_is_refused_not_aborted() {
+    let mut config = Config::preset(Preset::S, Generation::V2, 3, 64, 1, 3);
+    config.blocks = [0; 9];
+    let weights = noise_weights(&graph(&config).unwrap());
+    let error = Device::Cpu.runner(&config, &weights, [1024; 3], crate::TileOutput::Logits).err().unwrap();
+    assert!(error.to_string().contains("MiB"), "{error}");
+}
+
+/// Wider than any published network: the tile of its bottleneck leaves no room in workgroup memory.
+#[test]
+fn workgroup_memory_is_checked() {
+    let mut config = Config::preset(Preset::S, Generation::V1, 3, 256, 1, 1);
+    (config.blocks, config.ratios) = ([0, 0, 0, 0, 1, 0, 0, 0, 0], [1; 9]);
+    let graph = graph(&config).unwrap();
+    let limits = Limits { tile_bytes: WORKGROUP_BYTES, groups: 65_535, ..Limits::CPU };
+    let error = lower(&graph, &noise_weights(&graph), [16, 16, 32], Heads::Main, limits).unwrap_err();
+    assert!(error.to_string().contains("workgroup memory"), "{error}");
 }

@@ -60,6 +60,14 @@ pub enum PipelineError {
         /// Size at the model's spacing.
         size: [usize; 3],
     },
+    /// Refused before the allocation would end the process.
+    #[error("this case needs about {needed_mib} MiB of memory with this model, {available_mib} MiB are free; close other programs")]
+    Memory {
+        /// Estimate.
+        needed_mib: u64,
+        /// What the system says.
+        available_mib: u64,
+    },
     /// The model's plan contradicts itself.
     #[error("the model's plan cannot be used: {0}")]
     Plan(String),

@@ -91,7 +91,7 @@ impl<'a> Exporter<'a> {
     /// The finished mask, on the scan's grid.
     pub(crate) fn finish(self) -> LabelVoxels {
         assert_eq!(self.next, self.planes.len(), "every plane of the model's grid was pushed");
-        self.labels
+        self.labels.narrowed()
     }
 
     fn write_plane(&mut self, pair: Pair, first: &[f32], last: &[f32]) -> Result<(), PipelineError> {

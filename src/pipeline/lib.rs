@@ -37,4 +37,4 @@ pub use resample::{resample_image, resampled_size, thick_axis};
 pub use resample_labels::resample_labels;
 pub use segment::{Hooks, Progress, SegmentOptions, Segmentation, Stage, Timings, segment, segment_with};
 pub use spline::MAX_ORDER;
-pub use tiles::{TileGrid, gaussian, mirrorings};
+pub use tiles::{MIN_STEP, TileGrid, gaussian, mirrorings};

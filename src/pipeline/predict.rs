@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use engine::{Cancelled, Runner, TileOutput};
+use engine::{Cancelled, Runner, TileOutput, available_memory_bytes};
 use ndarray::Array3;
 
 use crate::accumulate::{Band, Contribution};
@@ -132,6 +132,15 @@ impl Window<'_> {
         self.grid.count() * folds * self.mirrorings.len()
     }
 
+    /// Bytes of the sums, one tile in and out, its weights, and the planes on their way out.
+    fn bytes(&self, widest: usize, channels: usize) -> u64 {
+        let [patch_z, _, _] = self.grid.patch;
+        let voxels: usize = self.grid.patch.iter().product();
+        let area = self.grid.size[1] * self.grid.size[2];
+        let sums = (patch_z.min(self.grid.size[0]) + 2) * (channels + 1) * area;
+        ((sums + (self.image.len() + widest + 1) * voxels) * size_of::<f32>()) as u64
+    }
+
     /// Runs every tile and hands on every plane; returns the time spent inside the networks.
     pub(crate) fn predict(
         &self,
@@ -143,6 +152,10 @@ impl Window<'_> {
         let patch = self.grid.patch;
         let voxels: usize = patch.iter().product();
         let widest = folds.iter().map(|fold| fold.runner.channels()).max().unwrap_or(0);
+        let needed = self.bytes(widest, ensemble.channels);
+        if let Some(available) = available_memory_bytes().filter(|available| needed > *available) {
+            return Err(PipelineError::Memory { needed_mib: needed >> 20, available_mib: available >> 20 });
+        }
         let mut band = Band::new(&self.grid, gaussian(patch), ensemble.channels);
         let mut input = vec![0.0; self.image.len() * voxels];
         let mut output = vec![0.0; widest * voxels];

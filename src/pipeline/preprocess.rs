@@ -38,17 +38,16 @@ pub struct Preprocessed {
 /// Prepares the channels of one case. Takes the scans to free each as soon as its crop is made.
 pub fn preprocess(scans: Vec<Scan>, plan: &InferencePlan) -> Result<Preprocessed, PipelineError> {
     check_plan(plan)?;
-    check_scans(&scans, plan)?;
-    let geometry = &scans[0].geometry;
-    let order = AxisOrder::new(plan, geometry)?;
+    let orders = check_scans(&scans, plan)?;
+    let (order, geometry) = (orders[0], &scans[0].geometry);
     let scan_size = order.permute(geometry.size_zyx);
     let scan_spacing_mm = order.permute(geometry.spacing_zyx_mm);
-    let views: Vec<ArrayView3<'_, f32>> = scans.iter().map(|scan| order.view(scan.voxels.view())).collect();
+    let views: Vec<ArrayView3<'_, f32>> = scans.iter().zip(&orders).map(|(scan, order)| order.view(scan.voxels.view())).collect();
     let crop = nonzero_box(&views);
     let size = resampled_size(crop.size_zyx(), scan_spacing_mm, plan.spacing_mm)?;
     tracing::debug!(?scan_size, ?crop, ?size, "preprocessing");
 
-    let cropped: Vec<Array3<f32>> = scans.into_iter().map(|scan| cut(scan.voxels, &order, &crop)).collect();
+    let cropped: Vec<Array3<f32>> = scans.into_iter().zip(&orders).map(|(scan, order)| cut(scan.voxels, order, &crop)).collect();
     let masked = plan.channels.iter().any(|channel| channel.use_mask);
     let mask = masked.then(|| nonzero_mask(&cropped.iter().map(|image| image.view()).collect::<Vec<_>>()));
     let mut channels = Vec::with_capacity(cropped.len());
@@ -80,23 +79,32 @@ fn check_plan(plan: &InferencePlan) -> Result<(), PipelineError> {
     Ok(())
 }
 
-fn check_scans(scans: &[Scan], plan: &InferencePlan) -> Result<(), PipelineError> {
+/// Refuses channels that do not fit the model or one another; yields each channel's axis order.
+fn check_scans(scans: &[Scan], plan: &InferencePlan) -> Result<Vec<AxisOrder>, PipelineError> {
     if scans.len() != plan.channels.len() || scans.is_empty() {
         let names = plan.channels.iter().map(|channel| channel.name.as_str()).collect::<Vec<_>>().join(", ");
         return Err(PipelineError::Channels { expected: plan.channels.len(), names, found: scans.len() });
     }
-    let first = &scans[0].geometry;
-    first.check()?;
+    scans[0].geometry.check()?;
+    // Readers that reorient do so for every file by itself, so channels may be stored in different orientations.
+    let orders = scans.iter().map(|scan| AxisOrder::new(plan, &scan.geometry)).collect::<Result<Vec<_>, _>>()?;
+    let grid = |channel: usize| {
+        let geometry = &scans[channel].geometry;
+        (orders[channel].permute(geometry.size_zyx), orders[channel].permute(geometry.spacing_zyx_mm))
+    };
+    let (first_size, first_spacing) = grid(0);
     for (channel, scan) in scans.iter().enumerate() {
-        // nnU-Net reads all channels on one grid and refuses other sizes and spacings; placement is taken from the first.
-        if scan.geometry.size_zyx != first.size_zyx || scan.geometry.spacing_zyx_mm != first.spacing_zyx_mm {
+        // nnU-Net refuses other sizes, and spacings that numpy's `allclose` tells apart; the rest is taken from the first.
+        let (size, spacing) = grid(channel);
+        let close = spacing.iter().zip(&first_spacing).all(|(a, b)| (a - b).abs() <= 1e-8 + 1e-5 * b.abs());
+        if size != first_size || !close {
             return Err(PipelineError::ChannelGrid { channel });
         }
         if !scan.voxels.par_iter().all(|v| v.is_finite()) {
             return Err(PipelineError::NotFinite { channel });
         }
     }
-    Ok(())
+    Ok(orders)
 }
 
 #[cfg(test)]
@@ -122,6 +130,25 @@ mod tests {
         assert!(matches!(mismatch, Err(PipelineError::ChannelGrid { channel: 1 })));
         two.spacing_mm = [0.0; 3];
         assert!(matches!(preprocess(vec![scan([4; 3], 1.0)], &two), Err(PipelineError::Plan(_))));
+    }
+
+    #[test]
+    fn channels_may_differ_in_the_last_digit_of_spacing_and_in_stored_orientation() {
+        let mut plan = testkit::plan([16; 3]);
+        plan.channels.push(plan.channels[0].clone());
+        let mut second = scan([4; 3], 1.0);
+        second.geometry.spacing_zyx_mm[0] += 1e-7;
+        assert!(preprocess(vec![scan([4; 3], 1.0), second.clone()], &plan).is_ok());
+        second.geometry.spacing_zyx_mm[0] += 1e-3;
+        assert!(matches!(preprocess(vec![scan([4; 3], 1.0), second], &plan), Err(PipelineError::ChannelGrid { channel: 1 })));
+
+        plan.reorient_to_ras = true;
+        let voxels = Array3::from_shape_fn((3, 4, 5), |(z, y, x)| (100 * z + 10 * y + x + 1) as f32);
+        let one = Scan::new(Geometry::axis_aligned([3, 4, 5], [1.0; 3]), voxels);
+        let other = volume::reorient(&one, "PIR".parse().unwrap());
+        assert_ne!(one.voxels.dim(), other.voxels.dim());
+        let ready = preprocess(vec![one, other], &plan).unwrap();
+        assert_eq!(ready.channels[0], ready.channels[1]);
     }
 
     #[test]

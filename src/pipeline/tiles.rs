@@ -4,8 +4,8 @@ use half::f16;
 
 use crate::error::PipelineError;
 
-/// Smallest step accepted: below, tiles only repeat one another.
-const MIN_STEP: f64 = 0.01;
+/// Smallest step accepted, as a part of the tile: below, tiles only repeat one another.
+pub const MIN_STEP: f64 = 0.01;
 
 /// First index of every tile along one axis of at least `patch` voxels (`compute_steps_for_sliding_window`).
 fn tile_starts(size: usize, patch: usize, step_size: f64) -> Vec<usize> {

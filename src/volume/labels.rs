@@ -80,6 +80,14 @@ impl LabelVoxels {
         if max_value < 255 { Self::U8(Array3::zeros(size_zyx)) } else { Self::U16(Array3::zeros(size_zyx)) }
     }
 
+    /// The same values as u8 where all are below 255: nnU-Net's writer decides by the values found, not by the table.
+    pub fn narrowed(self) -> Self {
+        match self {
+            Self::U16(voxels) if voxels.iter().all(|v| *v < 255) => Self::U8(voxels.mapv(|v| v as u8)),
+            other => other,
+        }
+    }
+
     /// Size along z, y, x.
     pub fn size_zyx(&self) -> [usize; 3] {
         match self {
@@ -162,6 +170,15 @@ mod tests {
             let distance: i32 = (0..3).map(|c| (i32::from(pair[0][c]) - i32::from(pair[1][c])).abs()).sum();
             assert!(distance > 60, "{pair:?}");
         }
+    }
+
+    #[test]
+    fn wide_masks_of_small_values_are_stored_narrow() {
+        let mut voxels = LabelVoxels::zeros([1, 1, 2], 300);
+        voxels.set([0, 0, 1], 40);
+        assert!(matches!(voxels.clone().narrowed(), LabelVoxels::U8(_)));
+        voxels.set([0, 0, 0], 300);
+        assert!(matches!(voxels.narrowed(), LabelVoxels::U16(_)));
     }
 
     #[test]

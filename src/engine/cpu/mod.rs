@@ -9,34 +9,46 @@ mod norm;
 mod pointwise;
 mod simd;
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytemuck::pod_read_unaligned;
 
 use crate::kernels::Kernel;
+use crate::memory::{allocate, check_memory};
 use crate::plan::{Command, Dispatch, Plan, Range, Source, Vec4};
 use crate::runner::{Cancelled, EngineError, Runner};
+
+/// Working buffers of one plan; runners of equal plans take turns in them.
+type Arena = Arc<Mutex<Vec<Vec<Vec4>>>>;
 
 /// Runs a plan on the processor.
 pub struct CpuRunner {
     plan: Plan,
-    buffers: Vec<Vec<Vec4>>,
+    arena: Arena,
     device: String,
 }
 
 impl CpuRunner {
     /// Allocates the plan's buffers.
-    pub fn new(plan: Plan) -> Self {
-        let buffers = plan.buffers.iter().map(|len| vec![Vec4::default(); *len]).collect();
-        Self { plan, buffers, device: describe() }
+    pub fn new(plan: Plan) -> Result<Self, EngineError> {
+        check_memory(plan.buffers.iter().sum::<usize>() as u64 * size_of::<Vec4>() as u64)?;
+        let buffers: Result<_, _> = plan.buffers.iter().map(|len| allocate(*len)).collect();
+        Ok(Self { plan, arena: Arc::new(Mutex::new(buffers?)), device: describe() })
+    }
+
+    /// A runner for another plan of the same buffers, which it shares: folds of an ensemble run one after another.
+    pub(crate) fn sibling(&self, plan: Plan) -> Self {
+        assert_eq!(plan.buffers, self.plan.buffers, "siblings differ in weights only");
+        Self { plan, arena: Arc::clone(&self.arena), device: self.device.clone() }
     }
 
     /// Runs the plan and returns every output as a (channel, z, y, x) array.
     pub fn run_all(&mut self, input: &[f32], cancelled: &dyn Fn() -> bool) -> Result<Vec<Vec<f32>>, EngineError> {
-        self.execute(input, cancelled)?;
+        let buffers = self.execute(input, cancelled, &mut |_, _| {})?;
         let outputs = self.plan.outputs.iter().map(|tensor| {
             let mut values = vec![0.0; tensor.channels * tensor.voxels()];
-            tensor.unpack(&self.buffers[tensor.buffer][..tensor.len()], 0, &mut values);
+            tensor.unpack(&buffers[tensor.buffer][..tensor.len()], 0, &mut values);
             values
         });
         Ok(outputs.collect())
@@ -44,34 +56,32 @@ impl CpuRunner {
 
     /// Runs the plan and hands the time of every dispatch to `observe`.
     pub(crate) fn profile(&mut self, input: &[f32], observe: &mut dyn FnMut(&Dispatch, Duration)) -> Result<(), EngineError> {
-        self.execute_observed(input, &|| false, observe)
+        self.execute(input, &|| false, observe).map(drop)
     }
 
-    fn execute(&mut self, input: &[f32], cancelled: &dyn Fn() -> bool) -> Result<(), EngineError> {
-        self.execute_observed(input, cancelled, &mut |_, _| {})
-    }
-
-    fn execute_observed(
-        &mut self,
+    /// Runs all commands; the buffers stay locked until the results are read.
+    fn execute(
+        &self,
         input: &[f32],
         cancelled: &dyn Fn() -> bool,
         observe: &mut dyn FnMut(&Dispatch, Duration),
-    ) -> Result<(), EngineError> {
-        self.plan.input.pack(input, &mut self.buffers[self.plan.input.buffer]);
+    ) -> Result<MutexGuard<'_, Vec<Vec<Vec4>>>, EngineError> {
+        let mut buffers = self.arena.lock().unwrap_or_else(PoisonError::into_inner);
+        self.plan.input.pack(input, &mut buffers[self.plan.input.buffer]);
         for command in &self.plan.commands {
             if cancelled() {
                 return Err(Cancelled.into());
             }
             match command {
-                Command::Clear(buffer) => self.buffers[*buffer].fill(Vec4::default()),
+                Command::Clear(buffer) => buffers[*buffer].fill(Vec4::default()),
                 Command::Dispatch(dispatch) => {
                     let started = Instant::now();
-                    dispatch_on(dispatch, &self.plan.weights, &mut self.buffers);
+                    dispatch_on(dispatch, &self.plan.weights, &mut buffers);
                     observe(dispatch, started.elapsed());
                 }
             }
         }
-        Ok(())
+        Ok(buffers)
     }
 }
 
@@ -94,9 +104,9 @@ impl Runner for CpuRunner {
     }
 
     fn run(&mut self, input: &[f32], output: &mut [f32], cancelled: &dyn Fn() -> bool) -> Result<(), EngineError> {
-        self.execute(input, cancelled)?;
         let tensor = self.plan.outputs[0];
-        tensor.unpack(&self.buffers[tensor.buffer][..tensor.len()], 0, output);
+        let buffers = self.execute(input, cancelled, &mut |_, _| {})?;
+        tensor.unpack(&buffers[tensor.buffer][..tensor.len()], 0, output);
         Ok(())
     }
 }

@@ -2,6 +2,9 @@
 
 use serde::Serialize;
 
+/// Kind of drivers that compute on the processor.
+pub(crate) const SOFTWARE: &str = "software";
+
 /// One adapter, as `voxelry doctor` prints it.
 #[derive(Debug, Clone, Serialize)]
 pub struct AdapterReport {
@@ -65,7 +68,7 @@ fn report(index: usize, adapter: &wgpu::Adapter) -> AdapterReport {
             wgpu::DeviceType::DiscreteGpu => "discrete",
             wgpu::DeviceType::IntegratedGpu => "integrated",
             wgpu::DeviceType::VirtualGpu => "virtual",
-            wgpu::DeviceType::Cpu => "software",
+            wgpu::DeviceType::Cpu => SOFTWARE,
             wgpu::DeviceType::Other => "other",
         },
         backend: info.backend.to_string(),

@@ -14,7 +14,6 @@ pub struct Gpu {
     pub(super) queue: wgpu::Queue,
     description: String,
     limits: Limits,
-    software: bool,
     warning: Option<String>,
     pipelines: Mutex<HashMap<Kernel, wgpu::ComputePipeline>>,
     failure: Arc<Mutex<Option<String>>>,
@@ -60,17 +59,16 @@ impl Gpu {
         });
         device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| record(error.to_string())));
 
-        let software = info.device_type == wgpu::DeviceType::Cpu;
         Ok(Self {
             description: format!("{} ({})", info.name, info.backend),
             limits: Limits {
                 binding_bytes: limits.max_storage_buffer_binding_size,
                 buffer_bytes: limits.max_buffer_size,
                 dispatch_flops: dispatch_flops(info.device_type),
+                groups: limits.max_compute_workgroups_per_dimension,
                 tile_bytes: WORKGROUP_BYTES,
                 store_up_bytes: STORE_UP_BYTES,
             },
-            software,
             warning: driver_warning(info.device_type, &info.driver_info),
             device,
             queue,
@@ -87,11 +85,6 @@ impl Gpu {
     /// What plans for this device must respect.
     pub fn limits(&self) -> Limits {
         self.limits
-    }
-
-    /// Whether this is a driver that computes on the processor.
-    pub fn is_software(&self) -> bool {
-        self.software
     }
 
     /// What to know before trusting this driver.

@@ -4,6 +4,7 @@ mod adapter;
 mod context;
 mod runner;
 
+pub(crate) use adapter::SOFTWARE;
 pub use adapter::{AdapterReport, adapters};
 pub use context::Gpu;
 pub use runner::GpuRunner;

@@ -1,8 +1,7 @@
 //! Encodes a plan's commands and reads results back.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 use wgpu::util::DeviceExt as _;
@@ -25,9 +24,16 @@ pub struct GpuRunner {
     gpu: Arc<Gpu>,
     plan: Plan,
     steps: Vec<Step>,
-    buffers: Vec<wgpu::Buffer>,
+    arena: Arc<Arena>,
     staging: Vec<Vec4>,
     submission_flops: u64,
+}
+
+/// Working buffers of one plan; runners of equal plans take turns in them.
+struct Arena {
+    buffers: Vec<wgpu::Buffer>,
+    /// Held from the upload of a tile until its result is read.
+    turn: Mutex<()>,
 }
 
 enum Step {
@@ -40,29 +46,31 @@ impl GpuRunner {
     pub fn new(gpu: Arc<Gpu>, plan: Plan) -> Result<Self, EngineError> {
         gpu.check()?;
         let out_of_memory = gpu.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
-        let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
-        let buffers: Vec<wgpu::Buffer> = plan
-            .buffers
-            .iter()
-            .map(|len| {
-                gpu.device.create_buffer(&wgpu::BufferDescriptor {
-                    label: Some("activation"),
-                    size: (len * size_of::<Vec4>()).max(UNIFORM_ALIGN) as u64,
-                    usage,
-                    mapped_at_creation: false,
-                })
-            })
-            .collect();
-        let weights = gpu.device.create_buffer_init(&wgpu::util::BufferInitDescriptor {
-            label: Some("weights"),
-            contents: bytemuck::cast_slice(&plan.weights),
-            usage,
-        });
-        let params = params_buffer(&gpu, &plan);
+        let buffers: Vec<wgpu::Buffer> = plan.buffers.iter().map(|len| storage_buffer(&gpu, "activation", *len)).collect();
         if let Some(error) = pollster::block_on(out_of_memory.pop()) {
             let mib = plan.bytes() >> 20;
             return Err(EngineError::DoesNotFit(format!("{mib} MiB could not be allocated ({error})")));
         }
+        Self::with_arena(gpu, plan, Arc::new(Arena { buffers, turn: Mutex::new(()) }))
+    }
+
+    /// A runner for another plan of the same buffers, which it shares: folds of an ensemble run one after another.
+    pub(crate) fn sibling(&self, plan: Plan) -> Result<Self, EngineError> {
+        assert_eq!(plan.buffers, self.plan.buffers, "siblings differ in weights only");
+        Self::with_arena(Arc::clone(&self.gpu), plan, Arc::clone(&self.arena))
+    }
+
+    fn with_arena(gpu: Arc<Gpu>, mut plan: Plan, arena: Arc<Arena>) -> Result<Self, EngineError> {
+        let out_of_memory = gpu.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
+        let weights = storage_buffer(&gpu, "weights", plan.weights.len());
+        if let Some(error) = pollster::block_on(out_of_memory.pop()) {
+            let mib = (plan.weights.len() * size_of::<Vec4>()) >> 20;
+            return Err(EngineError::DoesNotFit(format!("{mib} MiB of weights could not be allocated ({error})")));
+        }
+        gpu.queue.write_buffer(&weights, 0, bytemuck::cast_slice(&plan.weights));
+        // The device has them now.
+        plan.weights = Vec::new();
+        let params = params_buffer(&gpu, &plan);
 
         let mut dispatches = 0;
         let steps = plan
@@ -73,17 +81,19 @@ impl GpuRunner {
                 Command::Dispatch(dispatch) => {
                     dispatches += 1;
                     let offset = (dispatches - 1) * UNIFORM_ALIGN;
-                    step(&gpu, dispatch, &params, offset, &buffers, &weights)
+                    step(&gpu, dispatch, &params, offset, &arena.buffers, &weights)
                 }
             })
             .collect();
         gpu.check()?;
         let submission_flops = gpu.limits().dispatch_flops;
-        Ok(Self { gpu, plan, steps, buffers, staging: Vec::new(), submission_flops })
+        Ok(Self { gpu, plan, steps, arena, staging: Vec::new(), submission_flops })
     }
 
     /// Runs the plan and returns every output as a (channel, z, y, x) array.
     pub fn run_all(&mut self, input: &[f32], cancelled: &dyn Fn() -> bool) -> Result<Vec<Vec<f32>>, EngineError> {
+        let arena = Arc::clone(&self.arena);
+        let _turn = arena.turn.lock().unwrap_or_else(PoisonError::into_inner);
         self.execute(input, cancelled)?;
         let outputs = self.plan.outputs.iter().map(|tensor| {
             let mut values = vec![0.0; tensor.channels * tensor.voxels()];
@@ -95,12 +105,14 @@ impl GpuRunner {
 
     /// Runs every dispatch in a submission of its own and hands its time, waiting included, to `observe`.
     pub(crate) fn profile(&mut self, input: &[f32], observe: &mut dyn FnMut(&Dispatch, Duration)) -> Result<(), EngineError> {
+        let arena = Arc::clone(&self.arena);
+        let _turn = arena.turn.lock().unwrap_or_else(PoisonError::into_inner);
         self.upload(input);
         wait(&self.gpu, None)?;
         for (step, command) in self.plan.commands.iter().enumerate() {
             let started = Instant::now();
             let mut encoder = self.gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-            encode(&self.steps[..=step], step, 0, &self.buffers, &mut encoder);
+            encode(&self.steps[..=step], step, 0, &self.arena.buffers, &mut encoder);
             self.gpu.queue.submit([encoder.finish()]);
             wait(&self.gpu, None)?;
             if let Command::Dispatch(dispatch) = command {
@@ -113,12 +125,12 @@ impl GpuRunner {
     fn upload(&mut self, input: &[f32]) {
         self.staging.resize(self.plan.input.len(), Vec4::default());
         self.plan.input.pack(input, &mut self.staging);
-        self.gpu.queue.write_buffer(&self.buffers[self.plan.input.buffer], 0, bytemuck::cast_slice(&self.staging));
+        self.gpu.queue.write_buffer(&self.arena.buffers[self.plan.input.buffer], 0, bytemuck::cast_slice(&self.staging));
     }
 
     fn execute(&mut self, input: &[f32], cancelled: &dyn Fn() -> bool) -> Result<(), EngineError> {
         self.upload(input);
-        let Self { gpu, plan, steps, buffers, submission_flops, .. } = self;
+        let Self { gpu, plan, steps, arena, submission_flops, .. } = self;
         let started = Instant::now();
         let mut in_flight = VecDeque::new();
         let mut next = 0;
@@ -128,7 +140,7 @@ impl GpuRunner {
                 return Err(Cancelled.into());
             }
             let mut encoder = gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-            next = encode(steps, next, *submission_flops, buffers, &mut encoder);
+            next = encode(steps, next, *submission_flops, &arena.buffers, &mut encoder);
             in_flight.push_back(gpu.queue.submit([encoder.finish()]));
             if in_flight.len() > IN_FLIGHT {
                 wait(gpu, in_flight.pop_front())?;
@@ -154,7 +166,7 @@ impl GpuRunner {
             let planes = step.min(tensor.size_zyx[0] - z);
             let bytes = (planes * plane_bytes) as u64;
             let mut encoder = self.gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-            encoder.copy_buffer_to_buffer(&self.buffers[tensor.buffer], (z * plane_bytes) as u64, &readback, 0, bytes);
+            encoder.copy_buffer_to_buffer(&self.arena.buffers[tensor.buffer], (z * plane_bytes) as u64, &readback, 0, bytes);
             self.gpu.queue.submit([encoder.finish()]);
             let (sender, receiver) = mpsc::sync_channel(1);
             readback.slice(..bytes).map_async(wgpu::MapMode::Read, move |result| {
@@ -188,9 +200,20 @@ impl Runner for GpuRunner {
     }
 
     fn run(&mut self, input: &[f32], output: &mut [f32], cancelled: &dyn Fn() -> bool) -> Result<(), EngineError> {
+        let arena = Arc::clone(&self.arena);
+        let _turn = arena.turn.lock().unwrap_or_else(PoisonError::into_inner);
         self.execute(input, cancelled)?;
         self.read(self.plan.outputs[0], output)
     }
+}
+
+fn storage_buffer(gpu: &Gpu, label: &'static str, len: usize) -> wgpu::Buffer {
+    gpu.device.create_buffer(&wgpu::BufferDescriptor {
+        label: Some(label),
+        size: (len * size_of::<Vec4>()).max(UNIFORM_ALIGN) as u64,
+        usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST,
+        mapped_at_creation: false,
+    })
 }
 
 /// All uniform blocks, one per dispatch.

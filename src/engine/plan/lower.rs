@@ -56,7 +56,28 @@ pub fn lower(graph: &Graph, weights: &Weights, patch: [usize; 3], heads: Heads, 
         let (need, have) = (largest >> 20, limits.buffer_bytes >> 20);
         return Err(EngineError::DoesNotFit(format!("one buffer would need {need} MiB, the device allows {have} MiB")));
     }
+    check_dispatches(&plan, limits)?;
     Ok(plan)
+}
+
+/// Slabs bound activations; this bounds what they do not: weights, workgroup counts and workgroup memory, which wgpu does not
+/// check on every backend.
+fn check_dispatches(plan: &Plan, limits: Limits) -> Result<(), EngineError> {
+    for command in &plan.commands {
+        let Command::Dispatch(dispatch) = command else { continue };
+        let name = dispatch.kernel.name();
+        let refuse = |what: String| Err(EngineError::DoesNotFit(format!("{name} needs {what}, more than the device allows")));
+        if let Some(range) = dispatch.ranges.iter().find(|range| range.len as u64 * VEC4_BYTES > limits.binding_bytes) {
+            return refuse(format!("a binding of {} MiB", (range.len as u64 * VEC4_BYTES) >> 20));
+        }
+        if dispatch.groups.iter().any(|n| *n > limits.groups) {
+            return refuse(format!("{:?} workgroups", dispatch.groups));
+        }
+        if dispatch.kernel.workgroup_bytes() > u64::from(limits.tile_bytes) {
+            return refuse(format!("{} KiB of workgroup memory", dispatch.kernel.workgroup_bytes() >> 10));
+        }
+    }
+    Ok(())
 }
 
 /// Buffers every block shares, by index.
@@ -198,7 +219,7 @@ impl Lowering {
             let (need, have) = ((bytes * (halo + 1)) >> 20, self.limits.binding_bytes >> 20);
             return Err(EngineError::DoesNotFit(format!("one plane of a tile needs a {need} MiB binding, the device allows {have} MiB")));
         }
-        let step = fit.min(self.limits.dispatch_flops / flops.max(1)).clamp(1, 65_535) as usize;
+        let step = fit.min(self.limits.dispatch_flops / flops.max(1)).clamp(1, u64::from(self.limits.groups)) as usize;
         Ok((0..planes).step_by(step).map(|z| (z, (z + step).min(planes))).collect())
     }
 

@@ -28,6 +28,8 @@ pub struct Limits {
     pub buffer_bytes: u64,
     /// Operations one dispatch may hold, so that it ends within about 100 ms.
     pub dispatch_flops: u64,
+    /// Workgroups along one axis of a dispatch.
+    pub groups: u32,
     /// Memory the tiles of `mlp` and `grn_partial` may take.
     pub tile_bytes: u32,
     /// Depthwise results of up blocks above this size are computed again per slab in every pass, not stored.
@@ -40,6 +42,7 @@ impl Limits {
         binding_bytes: u64::MAX,
         buffer_bytes: u64::MAX,
         dispatch_flops: 20_000_000_000,
+        groups: u32::MAX,
         tile_bytes: u32::MAX,
         store_up_bytes: STORE_UP_BYTES,
     };
