@@ -31,7 +31,7 @@ pub enum FormatError {
         path: PathBuf,
     },
     /// More memory than allowed would be needed.
-    #[error("{} would need {needed_mib} MiB, more than the {allowed_mib} MiB allowed", .path.display())]
+    #[error("{needed_mib} MiB of memory would be needed, more than the {allowed_mib} MiB allowed: {}", .path.display())]
     TooLarge {
         /// Which file.
         path: PathBuf,
@@ -56,6 +56,13 @@ pub enum FormatError {
         /// What exactly.
         source: GeometryError,
     },
+}
+
+/// The refusal of a file whose name says that it is a model: the usual slip on the command line.
+pub(crate) fn model_instead_of_scan(path: &Path) -> Option<FormatError> {
+    let extension = path.extension()?.to_string_lossy().to_ascii_lowercase();
+    let is_model = ["safetensors", "pth", "pt", "ckpt", "onnx", "zip"].contains(&extension.as_str());
+    is_model.then(|| FormatError::invalid(path, "this looks like a model, not a scan; models are given with --model"))
 }
 
 impl FormatError {

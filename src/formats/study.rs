@@ -1,10 +1,12 @@
 //! Opening whatever a user points at: a NIfTI file, a DICOM file or a folder of them.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use volume::Scan;
 
+use crate::error::model_instead_of_scan;
 use crate::nifti::{self, DEFAULT_BUDGET_BYTES, NiftiPlacement, ReadOptions};
 use crate::{FormatError, Warning, dicom};
 
@@ -67,7 +69,8 @@ pub fn open(path: &Path, options: &OpenOptions) -> Result<Study, FormatError> {
     } else if nifti::is_nifti_name(path) {
         open_nifti(path, options)
     } else {
-        Err(FormatError::invalid(path, "not a scan; Voxelry reads NIfTI (.nii, .nii.gz, .hdr with .img) and DICOM (files or folders)"))
+        let reason = "not a scan; Voxelry reads NIfTI (.nii, .nii.gz, .hdr with .img) and DICOM (files or folders)";
+        Err(model_instead_of_scan(path).unwrap_or_else(|| FormatError::invalid(path, reason)))
     }
 }
 
@@ -85,6 +88,7 @@ fn open_nifti(path: &Path, options: &OpenOptions) -> Result<Study, FormatError> 
 
 /// Opens the channels of one case, in order; all must lie on the same grid. The memory budget is for all of them.
 pub fn open_channels(paths: &[PathBuf], options: &OpenOptions) -> Result<Vec<Study>, FormatError> {
+    refuse_loose_slices(paths)?;
     let mut left = options.clone();
     let mut studies: Vec<Study> = Vec::with_capacity(paths.len());
     for path in paths {
@@ -96,6 +100,19 @@ pub fn open_channels(paths: &[PathBuf], options: &OpenOptions) -> Result<Vec<Stu
         studies.push(study);
     }
     Ok(studies)
+}
+
+/// Single slices of one series are no channels: someone gave `*.dcm` where the folder was meant.
+fn refuse_loose_slices(paths: &[PathBuf]) -> Result<(), FormatError> {
+    let mut seen = HashSet::new();
+    for path in paths.iter().filter(|path| paths.len() > 1 && path.is_file()) {
+        let Ok(scanned) = dicom::scan(path) else { continue };
+        if scanned.series.into_iter().any(|series| series.slices == 1 && !seen.insert(series.uid)) {
+            let reason = "this is one slice of a series; give the folder that holds the slices instead of the single files";
+            return Err(FormatError::invalid(path, reason));
+        }
+    }
+    Ok(())
 }
 
 /// nnU-Net stops at different sizes and only warns of different places; channels that do not overlay are refused here.
@@ -157,6 +174,35 @@ mod tests {
         assert_eq!((modality.as_str(), sop_instance_uids.len()), ("CT", 3));
         let slice = fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap().path();
         assert_eq!(open(&slice, &OpenOptions::default()).unwrap().scan.geometry.size_zyx, [1, 4, 5]);
+    }
+
+    #[test]
+    fn single_slices_are_no_channels() {
+        let folder = tempfile::tempdir().unwrap();
+        let geometry = Geometry::axis_aligned([3, 4, 5], [2.0, 1.0, 1.0]);
+        let tags = dicom::SeriesTags::synthetic("study-test", "CT");
+        dicom::write_series(&folder.path().join("ct"), Array3::from_elem([3, 4, 5], 7_i16).view(), &geometry, &tags).unwrap();
+        let slices: Vec<PathBuf> = fs::read_dir(folder.path().join("ct")).unwrap().map(|entry| entry.unwrap().path()).collect();
+        let refused = open_channels(&slices, &OpenOptions::default()).unwrap_err().to_string();
+        assert!(refused.contains("give the folder that holds the slices instead of the single files"), "{refused}");
+        assert!(open_channels(&slices[..1], &OpenOptions::default()).is_ok());
+    }
+
+    #[test]
+    fn a_model_is_told_from_a_scan() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, start) in [
+            ("m.safetensors", &b"\x40\0\0\0\0\0\0\0{\"a\":{}}"[..]),
+            ("checkpoint_final.pth", b"PK\x03\x04"),
+            ("m.PT", b"\x08\0\x08\0\x04\0\0\0abcd"),
+        ] {
+            let path = folder.path().join(name);
+            fs::write(&path, [start, &[0; 300]].concat()).unwrap();
+            let refusals = [open(&path, &OpenOptions::default()).unwrap_err(), dicom::scan(&path).unwrap_err()];
+            for refused in refusals.map(|refused| refused.to_string()) {
+                assert!(refused.contains("this looks like a model, not a scan") && refused.ends_with(name), "{refused}");
+            }
+        }
     }
 
     #[test]

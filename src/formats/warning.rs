@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub enum WarningCode {
     /// A slice is missing from an otherwise regular stack.
     MissingSlice,
-    /// Slice distances differ.
+    /// Distances of slices or voxels differ, contradict each other, or cannot be measured.
     NonuniformSpacing,
     /// Slices are sheared against their normal.
     GantryTilt,
@@ -18,13 +18,13 @@ pub enum WarningCode {
     MultiVolume,
     /// A slice occurs twice; one was kept.
     Duplicate,
-    /// A slice does not belong to the stack (size, orientation) and was left out.
+    /// A slice does not belong to the stack (size, orientation, patient, series) and was left out.
     OddSliceOut,
     /// A file could not be read and was left out.
     BadSlice,
     /// CT without rescale: values are assumed to be Hounsfield units.
     NoRescale,
-    /// The file does not say how voxels lie in the patient.
+    /// The file does not say how voxels lie in the patient, or contradicts itself.
     OrientationUnknown,
     /// NaN or infinite voxels were replaced by zero.
     NanVoxels,
@@ -59,18 +59,44 @@ impl fmt::Display for WarningCode {
     }
 }
 
-/// One doubt, in a sentence without patient identifiers.
+/// One doubt, in a sentence without patient identifiers, but for the names of files.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Warning {
     /// What kind.
     pub code: WarningCode,
     /// What exactly, e.g. "one slice is missing near position 42.5 mm".
     pub text: String,
+    /// The same without names of files, which may hold a patient's name; where `text` has them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub anonymous: Option<String>,
 }
 
 impl Warning {
     /// Joins code and sentence.
     pub fn new(code: WarningCode, text: impl Into<String>) -> Self {
-        Self { code, text: text.into() }
+        Self { code, text: text.into(), anonymous: None }
+    }
+
+    /// A doubt about a file: its name is for the screen, not for what is stored with a result.
+    pub fn of_file(code: WarningCode, name: &str, reason: &str) -> Self {
+        Self { code, text: format!("{name}: {reason}"), anonymous: Some(format!("one file: {reason}")) }
+    }
+
+    /// The sentence for records that outlive the screen: without names of files.
+    pub fn stored(&self) -> &str {
+        self.anonymous.as_deref().unwrap_or(&self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn file_names_stay_on_the_screen() {
+        let bad = Warning::of_file(WarningCode::BadSlice, "Doe_Jane.dcm", "the file is cut off");
+        assert_eq!(bad.text, "Doe_Jane.dcm: the file is cut off");
+        assert_eq!(bad.stored(), "one file: the file is cut off");
+        assert_eq!(Warning::new(WarningCode::Cropped, "cut").stored(), "cut");
     }
 }

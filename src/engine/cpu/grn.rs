@@ -1,9 +1,9 @@
 //! Twins of `grn_partial.wgsl`, `column_sum.wgsl` and `grn_scale.wgsl`.
 
+use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::expand::{Normalised, TILE, expand};
-use super::simd::{Lanes, lanes, multiversion};
 use crate::kernels::Tile;
 use crate::params::{ColumnSum, GrnPartial, GrnScale};
 use crate::plan::Vec4;
@@ -11,6 +11,7 @@ use crate::plan::Vec4;
 /// Sum of squares of the expanded, activated tile, per hidden channel; all of it in the tile's first part.
 pub(super) fn grn_partial(p: &GrnPartial, tile: Tile, d: &[Vec4], affine: &[Vec4], w1: &[Vec4], b1: &[Vec4], partial: &mut [Vec4]) {
     let (hidden4, parts, width) = (p.hidden4 as usize, tile.split as usize, tile.voxels as usize);
+    let arch = Arch::new();
     partial.par_chunks_mut(hidden4 * parts).enumerate().for_each_init(
         || Normalised::new(tile.in4 as usize),
         |input, (index, partial)| {
@@ -18,30 +19,38 @@ pub(super) fn grn_partial(p: &GrnPartial, tile: Tile, d: &[Vec4], affine: &[Vec4
             let count = width.min(p.voxels as usize - tile * width);
             input.load(&d[z * p.plane as usize..], p.voxels as usize, tile * width, count, affine);
             partial.fill(Vec4::default());
-            squares(input, count, w1, b1, &mut partial[..hidden4]);
+            arch.dispatch(SquaresOp { input, count, w1, b1, sums: &mut partial[..hidden4] });
         },
     );
 }
 
-multiversion! {
-    /// `sums[e4] = sum over voxels of gelu(W1 x + b1)^2`.
-    fn squares(input: &Normalised, count: usize, w1: &[Vec4], b1: &[Vec4], sums: &mut [Vec4]) = squares_body
+/// One tile: `sums[e4] = sum over voxels of gelu(W1 x + b1)^2`.
+struct SquaresOp<'a> {
+    input: &'a Normalised,
+    count: usize,
+    w1: &'a [Vec4],
+    b1: &'a [Vec4],
+    sums: &'a mut [Vec4],
 }
 
-#[inline(always)]
-fn squares_body<const FMA: bool>(input: &Normalised, count: usize, w1: &[Vec4], b1: &[Vec4], sums: &mut [Vec4]) {
-    let mut rows = [0.0; 4 * TILE];
-    for (e4, sums) in sums.iter_mut().enumerate() {
-        expand::<FMA>(input, count, e4, w1, b1[e4], &mut rows);
-        for (sum, row) in sums.0.iter_mut().zip(rows.chunks_exact_mut(TILE)) {
-            row[count..].fill(0.0);
-            let mut totals: Lanes = [0.0; 16];
-            for values in lanes(row).iter().take(count.div_ceil(16)) {
-                for (total, v) in totals.iter_mut().zip(values) {
-                    *total += v * v;
+impl WithSimd for SquaresOp<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { input, count, w1, b1, sums } = self;
+        let inputs = w1.len() / sums.len();
+        let mut hidden = [[0.0; TILE]; 4];
+        for (e4, sums) in sums.iter_mut().enumerate() {
+            expand(simd, input, count, &w1[e4 * inputs..][..inputs], b1[e4], Vec4([1.0; 4]), &mut hidden);
+            for (sum, row) in sums.0.iter_mut().zip(&mut hidden) {
+                row[count..].fill(0.0);
+                let mut total = simd.splat_f32s(0.0);
+                for value in S::as_simd_f32s(row).0 {
+                    total = simd.mul_add_e_f32s(*value, *value, total);
                 }
+                *sum = simd.reduce_sum_f32s(total);
             }
-            *sum = totals.iter().sum();
         }
     }
 }

@@ -1,9 +1,9 @@
 //! Twin of `mlp.wgsl`.
 
+use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::expand::{Normalised, TILE, expand};
-use super::simd::{Lanes, lanes, lanes_mut, mul_add, multiversion};
+use super::expand::{Normalised, Row, STRIP, TILE, expand, multiply, strips};
 use crate::params::Mlp;
 use crate::plan::Vec4;
 
@@ -26,10 +26,11 @@ pub(super) struct Weights<'a> {
 pub(super) fn mlp(p: &Mlp, in4: usize, planes: usize, d: &[Vec4], weights: &Weights<'_>, y: &mut [Vec4]) {
     let (voxels, out4) = (p.voxels as usize, p.out4 as usize);
     let tiles = voxels.div_ceil(TILE);
+    let arch = Arch::new();
     for batch in (0..planes * tiles).step_by(BATCH) {
         let end = (batch + BATCH).min(planes * tiles);
         // Tiles touch interleaved parts of the output: compute in parallel, add in order.
-        let results: Vec<Vec<f32>> = (batch..end)
+        let results: Vec<Vec<Row>> = (batch..end)
             .into_par_iter()
             .map_init(
                 || Normalised::new(in4),
@@ -37,8 +38,8 @@ pub(super) fn mlp(p: &Mlp, in4: usize, planes: usize, d: &[Vec4], weights: &Weig
                     let (z, first) = (index / tiles, index % tiles * TILE);
                     let count = TILE.min(voxels - first);
                     input.load(&d[z * p.d_plane as usize..], voxels, first, count, weights.affine);
-                    let mut sums = vec![0.0; out4 * 4 * TILE];
-                    tile(input, count, p.hidden4 as usize, weights, &mut sums);
+                    let mut sums = vec![[0.0; TILE]; out4 * 4];
+                    arch.dispatch(TileOp { input, count, hidden4: p.hidden4 as usize, weights, sums: &mut sums });
                     sums
                 },
             )
@@ -50,59 +51,65 @@ pub(super) fn mlp(p: &Mlp, in4: usize, planes: usize, d: &[Vec4], weights: &Weig
     }
 }
 
-multiversion! {
-    /// `sums[o][v] = W2 (s * gelu(W1 x + b1)) + b2` for one tile, `[out][TILE]`.
-    fn tile(input: &Normalised, count: usize, hidden4: usize, weights: &Weights<'_>, sums: &mut [f32]) = tile_body
+/// One tile: `sums[o] = W2 (s * gelu(W1 x + b1)) + b2`, a row per output.
+struct TileOp<'a> {
+    input: &'a Normalised,
+    count: usize,
+    hidden4: usize,
+    weights: &'a Weights<'a>,
+    sums: &'a mut [Row],
 }
 
-#[inline(always)]
-fn tile_body<const FMA: bool>(input: &Normalised, count: usize, hidden4: usize, weights: &Weights<'_>, sums: &mut [f32]) {
-    let blocks = count.div_ceil(16);
-    let mut hidden = [0.0; CHUNK4 * 4 * TILE];
-    for (row, bias) in sums.chunks_exact_mut(TILE).zip(weights.b2.iter().flat_map(|b| b.0)) {
-        row.fill(bias);
+impl WithSimd for TileOp<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { input, count, hidden4, weights, sums } = self;
+        let inputs = weights.w1.len() / hidden4;
+        let mut hidden = [[0.0; TILE]; CHUNK4 * 4];
+        for (row, bias) in sums.iter_mut().zip(weights.b2.iter().flat_map(|b| b.0)) {
+            row.fill(bias);
+        }
+        for chunk in (0..hidden4).step_by(CHUNK4) {
+            let groups = CHUNK4.min(hidden4 - chunk);
+            for (e4, rows) in (chunk..chunk + groups).zip(hidden.chunks_exact_mut(4)) {
+                let w1 = &weights.w1[e4 * inputs..][..inputs];
+                expand(simd, input, count, w1, weights.b1[e4], weights.scale[e4], rows);
+            }
+            for (o4, rows) in sums.chunks_exact_mut(4).enumerate() {
+                let w2 = &weights.w2[(o4 * hidden4 + chunk) * 4..][..groups * 4];
+                for strip in 0..strips::<S>(count) {
+                    compress(simd, w2, &hidden, strip, rows);
+                }
+            }
+        }
     }
-    for chunk in (0..hidden4).step_by(CHUNK4) {
-        let groups = CHUNK4.min(hidden4 - chunk);
-        for (e4, rows) in (chunk..chunk + groups).zip(hidden.chunks_exact_mut(4 * TILE)) {
-            expand::<FMA>(input, count, e4, weights.w1, weights.b1[e4], rows);
-            for (row, scale) in rows.chunks_exact_mut(TILE).zip(weights.scale[e4].0) {
-                for value in row[..blocks * 16].iter_mut() {
-                    *value *= scale;
-                }
-            }
-        }
-        for (o4, rows) in sums.chunks_exact_mut(4 * TILE).enumerate() {
-            let w2 = &weights.w2[(o4 * hidden4 + chunk) * 4..][..groups * 4];
-            for block in 0..blocks {
-                let mut acc: [Lanes; 4] = [[0.0; 16]; 4];
-                for (acc, row) in acc.iter_mut().zip(rows.chunks_exact(TILE)) {
-                    *acc = lanes(row)[block];
-                }
-                for (w, h) in w2.iter().zip(hidden.chunks_exact(TILE)) {
-                    let h = &lanes(h)[block];
-                    for (acc, w) in acc.iter_mut().zip(w.0) {
-                        mul_add::<FMA>(acc, w, h);
-                    }
-                }
-                for (acc, row) in acc.iter().zip(rows.chunks_exact_mut(TILE)) {
-                    lanes_mut(row)[block] = *acc;
-                }
-            }
-        }
+}
+
+/// Adds a chunk of hidden channels to four outputs, for one strip of voxels.
+#[inline(always)]
+fn compress<S: Simd>(simd: S, weights: &[Vec4], hidden: &[Row], strip: usize, rows: &mut [Row]) {
+    let lanes = strip * STRIP * S::F32_LANES..(strip + 1) * STRIP * S::F32_LANES;
+    let mut sums = [[simd.splat_f32s(0.0); STRIP]; 4];
+    for (sums, row) in sums.iter_mut().zip(&*rows) {
+        sums.copy_from_slice(S::as_simd_f32s(&row[lanes.clone()]).0);
+    }
+    multiply(simd, weights, hidden, strip, &mut sums);
+    for (sums, row) in sums.iter().zip(rows) {
+        S::as_mut_simd_f32s(&mut row[lanes.clone()]).0.copy_from_slice(sums);
     }
 }
 
 /// Adds a tile's result to its place in one output plane.
-fn add(p: &Mlp, count: usize, first: usize, sums: &[f32], y: &mut [Vec4]) {
+fn add(p: &Mlp, count: usize, first: usize, sums: &[Row], y: &mut [Vec4]) {
     let (d_x, out_x, shift) = (p.d_x as usize, p.out_x as usize, p.shift as usize);
     let channel = out_x * p.out_y as usize;
-    for (o4, rows) in sums.chunks_exact(4 * TILE).enumerate() {
-        for v in 0..count {
-            let at = first + v;
-            let y = &mut y[o4 * channel + (at / d_x + shift) * out_x + at % d_x + shift];
-            for i in 0..4 {
-                y.0[i] += rows[i * TILE + v];
+    for (rows, y) in sums.chunks_exact(4).zip(y.chunks_mut(channel)) {
+        for (v, at) in (first..first + count).enumerate() {
+            let y = &mut y[(at / d_x + shift) * out_x + at % d_x + shift];
+            for (y, row) in y.0.iter_mut().zip(rows) {
+                *y += row[v];
             }
         }
     }

@@ -7,7 +7,6 @@ mod grn;
 mod mlp;
 mod norm;
 mod pointwise;
-mod simd;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};

@@ -10,7 +10,8 @@ use super::dataset::DataSet;
 use super::fault::Fault;
 use super::header::{Header, read_header};
 use super::prescan::{Extent, walk};
-use crate::FormatError;
+use crate::error::model_instead_of_scan;
+use crate::{FormatError, Warning, WarningCode};
 
 /// No header needs more; an enhanced image with thousands of frames needs some 20 MiB.
 const HEADER_CAP: u64 = 64 << 20;
@@ -22,6 +23,18 @@ const MAX_FOLDER_DEPTH: usize = 32;
 pub(super) struct BadFile {
     pub(super) path: PathBuf,
     pub(super) reason: String,
+}
+
+impl BadFile {
+    /// For the screen: the file's name and the reason. The folders above it are not named.
+    pub(super) fn sentence(&self) -> String {
+        self.warning().text
+    }
+
+    pub(super) fn warning(&self) -> Warning {
+        let name = self.path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        Warning::of_file(WarningCode::BadSlice, &name, &self.reason)
+    }
 }
 
 /// All headers under a path.
@@ -44,7 +57,7 @@ pub(super) fn catalogue(path: &Path) -> Result<Catalogue, FormatError> {
     for (header, file) in read {
         match header {
             Ok(header) => all.headers.push(header),
-            Err(fault) if single => return Err(fault.at(&file)),
+            Err(fault) if single => return Err(model_instead_of_scan(&file).unwrap_or_else(|| fault.at(&file))),
             Err(Fault::NotScan(_)) => all.ignored += 1,
             Err(Fault::NotDicom) if !named_dicom(&file) => all.ignored += 1,
             Err(fault) => all.bad.push(BadFile { reason: fault.reason(), path: file }),

@@ -42,21 +42,40 @@ impl Placement {
 pub(super) struct Rescale {
     pub(super) slope: f64,
     pub(super) intercept: f64,
-    /// Whether the header says so, or identity was assumed.
-    pub(super) stated: bool,
+    /// Whether the header says slope and intercept, or identity was assumed.
+    pub(super) stated: [bool; 2],
 }
 
 impl Default for Rescale {
     fn default() -> Self {
-        Self { slope: 1.0, intercept: 0.0, stated: false }
+        Self { slope: 1.0, intercept: 0.0, stated: [false; 2] }
     }
+}
+
+/// How a mark's value is written for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unit {
+    /// A bare number.
+    None,
+    /// A number in this unit.
+    Of(&'static str),
+    /// A time of day: not written, for it helps to identify a patient.
+    TimeOfDay,
+}
+
+/// An attribute that may tell two slices at the same position apart, and its value where there is one.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Mark {
+    pub(super) name: &'static str,
+    pub(super) unit: Unit,
+    pub(super) value: Option<f64>,
 }
 
 /// What may tell two slices at the same position apart.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct FrameKeys {
     /// Time point, echo, b-value, acquisition ...: the same list of attributes for all frames of a kind.
-    pub(super) split: Vec<Option<f64>>,
+    pub(super) split: Vec<Mark>,
     /// Positions of different frames of reference are not comparable.
     pub(super) frame_of_reference: String,
     /// InstanceNumber, or the frame's index.

@@ -9,7 +9,7 @@ use glam::DVec3;
 
 use super::dataset::{DataSet, Node};
 use super::fault::Fault;
-use super::frame::{Frame, FrameKeys, Placement, Rescale};
+use super::frame::{Frame, FrameKeys, Mark, Placement, Rescale, Unit};
 
 /// How samples are written.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,8 +32,9 @@ pub(super) struct Header {
     pub(super) transfer_syntax: String,
     pub(super) sop_instance_uid: String,
     pub(super) series_uid: String,
-    /// Tells apart studies and patients that share a series UID; holds no value of theirs.
-    pub(super) owner_hash: u64,
+    /// Tell apart patients and studies that share a series UID; hold no value of theirs.
+    pub(super) patient_hash: u64,
+    pub(super) study_hash: u64,
     pub(super) modality: String,
     pub(super) number: Option<i64>,
     pub(super) description: Option<String>,
@@ -45,14 +46,15 @@ pub(super) struct Header {
 }
 
 /// What an object is that holds no scan, with or without pixel data.
-fn other_object(sop_class: &str, has_pixels: bool) -> Option<&'static str> {
+fn other_object(sop_class: &str, is_image: bool) -> Option<&'static str> {
     match sop_class {
         uids::SEGMENTATION_STORAGE | uids::LABEL_MAP_SEGMENTATION_STORAGE => Some("a segmentation"),
         uids::RT_DOSE_STORAGE => Some("a dose distribution"),
         uids::RT_STRUCTURE_SET_STORAGE => Some("a structure set"),
         uids::PARAMETRIC_MAP_STORAGE => Some("a parametric map"),
         uids::MEDIA_STORAGE_DIRECTORY_STORAGE => Some("a directory"),
-        _ if !has_pixels => Some("without an image"),
+        uids::MR_SPECTROSCOPY_STORAGE => Some("a spectrum"),
+        _ if !is_image => Some("without an image"),
         _ => None,
     }
 }
@@ -61,22 +63,21 @@ fn other_object(sop_class: &str, has_pixels: bool) -> Option<&'static str> {
 pub(super) fn read_header(set: &DataSet, path: PathBuf) -> Result<Header, Fault> {
     let root = set.root();
     let sop_class = root.text(tags::SOP_CLASS_UID).unwrap_or_default();
-    if let Some(kind) = other_object(&sop_class, set.pixel_tag.is_some()) {
+    // A header that sizes an image but has none is a damaged slice: passing it over would leave a silent gap.
+    let sizes_image = root.has(tags::ROWS) && root.has(tags::COLUMNS);
+    if let Some(kind) = other_object(&sop_class, sizes_image || set.pixel_tag.is_some()) {
         return Err(Fault::NotScan(kind));
     }
-    let pixel_tag = set.pixel_tag.unwrap_or(tags::PIXEL_DATA);
+    let pixel_tag = set.pixel_tag.ok_or_else(|| Fault::bad("the image has no pixel data"))?;
     let format = pixel_format(root, pixel_tag)?;
     let image_type = root.text(tags::IMAGE_TYPE).unwrap_or_default();
-    let mut hasher = DefaultHasher::new();
-    for tag in [tags::PATIENT_ID, tags::STUDY_INSTANCE_UID] {
-        root.text(tag).hash(&mut hasher);
-    }
     Ok(Header {
         path,
         transfer_syntax: set.transfer_syntax.clone(),
         sop_instance_uid: root.text(tags::SOP_INSTANCE_UID).unwrap_or_default(),
         series_uid: root.text(tags::SERIES_INSTANCE_UID).unwrap_or_default(),
-        owner_hash: hasher.finish(),
+        patient_hash: hash_of(root, tags::PATIENT_ID),
+        study_hash: hash_of(root, tags::STUDY_INSTANCE_UID),
         modality: root.text(tags::MODALITY).unwrap_or_default(),
         number: root.number(tags::SERIES_NUMBER, "SeriesNumber").ok().flatten().map(|number| number as i64),
         description: root.written_text(tags::SERIES_DESCRIPTION),
@@ -86,6 +87,12 @@ pub(super) fn read_header(set: &DataSet, path: PathBuf) -> Result<Header, Fault>
         format,
         frames: frames(root)?,
     })
+}
+
+fn hash_of(root: Node<'_>, tag: Tag) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    root.text(tag).hash(&mut hasher);
+    hasher.finish()
 }
 
 fn pixel_format(root: Node<'_>, pixel_tag: Tag) -> Result<PixelFormat, Fault> {
@@ -132,7 +139,7 @@ fn frames(root: Node<'_>) -> Result<Vec<Frame>, Fault> {
 }
 
 fn classic_frame(root: Node<'_>, instance: Option<f64>) -> Result<Frame, Fault> {
-    let key = |tag| root.number(tag, "").ok().flatten();
+    let mark = |tag, name, unit| Mark { name, unit, value: root.number(tag, "").ok().flatten() };
     Ok(Frame {
         index: 0,
         placement: placement(Some(root), Some(root), Some(root)),
@@ -140,14 +147,14 @@ fn classic_frame(root: Node<'_>, instance: Option<f64>) -> Result<Frame, Fault> 
         rescale: rescale(Some(root))?,
         keys: FrameKeys {
             split: vec![
-                key(tags::TEMPORAL_POSITION_IDENTIFIER),
-                key(tags::ECHO_NUMBERS),
-                key(tags::ECHO_TIME),
-                key(tags::DIFFUSION_B_VALUE),
-                key(tags::TRIGGER_TIME),
-                key(tags::ACQUISITION_NUMBER),
-                key(tags::ACQUISITION_TIME),
-                key(tags::CONTENT_TIME),
+                mark(tags::TEMPORAL_POSITION_IDENTIFIER, "TemporalPositionIdentifier", Unit::None),
+                mark(tags::ECHO_TIME, "EchoTime", Unit::Of("ms")),
+                mark(tags::ECHO_NUMBERS, "EchoNumbers", Unit::None),
+                mark(tags::DIFFUSION_B_VALUE, "DiffusionBValue", Unit::Of("s/mm2")),
+                mark(tags::TRIGGER_TIME, "TriggerTime", Unit::Of("ms")),
+                mark(tags::ACQUISITION_NUMBER, "AcquisitionNumber", Unit::None),
+                mark(tags::ACQUISITION_TIME, "AcquisitionTime", Unit::TimeOfDay),
+                mark(tags::CONTENT_TIME, "ContentTime", Unit::TimeOfDay),
             ],
             frame_of_reference: root.text(tags::FRAME_OF_REFERENCE_UID).unwrap_or_default(),
             instance,
@@ -170,7 +177,12 @@ impl<'a> Groups<'a> {
 fn enhanced_frame(groups: &Groups<'_>, index: usize) -> Result<Frame, Fault> {
     let measures = groups.group(tags::PIXEL_MEASURES_SEQUENCE);
     let content = groups.group(tags::FRAME_CONTENT_SEQUENCE);
-    let key = |group: Option<Node<'_>>, tag| group.and_then(|group| group.number(tag, "").ok().flatten());
+    let mark = |group: Option<Node<'_>>, tag, name, unit| {
+        let value = group.and_then(|group| group.number(tag, "").ok().flatten());
+        Mark { name, unit, value }
+    };
+    let time = groups.group(tags::TEMPORAL_POSITION_SEQUENCE);
+    let heart = groups.group(tags::CARDIAC_SYNCHRONIZATION_SEQUENCE);
     Ok(Frame {
         index,
         placement: placement(groups.group(tags::PLANE_POSITION_SEQUENCE), groups.group(tags::PLANE_ORIENTATION_SEQUENCE), measures),
@@ -178,12 +190,12 @@ fn enhanced_frame(groups: &Groups<'_>, index: usize) -> Result<Frame, Fault> {
         rescale: rescale(groups.group(tags::PIXEL_VALUE_TRANSFORMATION_SEQUENCE))?,
         keys: FrameKeys {
             split: vec![
-                key(content, tags::TEMPORAL_POSITION_INDEX),
-                key(groups.group(tags::TEMPORAL_POSITION_SEQUENCE), tags::TEMPORAL_POSITION_TIME_OFFSET),
-                key(groups.group(tags::MR_ECHO_SEQUENCE), tags::EFFECTIVE_ECHO_TIME),
-                key(groups.group(tags::MR_DIFFUSION_SEQUENCE), tags::DIFFUSION_B_VALUE),
-                key(groups.group(tags::CARDIAC_SYNCHRONIZATION_SEQUENCE), tags::NOMINAL_CARDIAC_TRIGGER_DELAY_TIME),
-                key(content, tags::FRAME_ACQUISITION_NUMBER),
+                mark(content, tags::TEMPORAL_POSITION_INDEX, "TemporalPositionIndex", Unit::None),
+                mark(time, tags::TEMPORAL_POSITION_TIME_OFFSET, "TemporalPositionTimeOffset", Unit::Of("s")),
+                mark(groups.group(tags::MR_ECHO_SEQUENCE), tags::EFFECTIVE_ECHO_TIME, "EffectiveEchoTime", Unit::Of("ms")),
+                mark(groups.group(tags::MR_DIFFUSION_SEQUENCE), tags::DIFFUSION_B_VALUE, "DiffusionBValue", Unit::Of("s/mm2")),
+                mark(heart, tags::NOMINAL_CARDIAC_TRIGGER_DELAY_TIME, "NominalCardiacTriggerDelayTime", Unit::Of("ms")),
+                mark(content, tags::FRAME_ACQUISITION_NUMBER, "FrameAcquisitionNumber", Unit::None),
             ],
             frame_of_reference: String::new(),
             instance: Some(index as f64),
@@ -220,5 +232,5 @@ fn rescale(node: Option<Node<'_>>) -> Result<Rescale, Fault> {
     if slope == Some(0.0) {
         return Err(Fault::bad("RescaleSlope is zero"));
     }
-    Ok(Rescale { slope: slope.unwrap_or(1.0), intercept: intercept.unwrap_or(0.0), stated: slope.is_some() || intercept.is_some() })
+    Ok(Rescale { slope: slope.unwrap_or(1.0), intercept: intercept.unwrap_or(0.0), stated: [slope.is_some(), intercept.is_some()] })
 }

@@ -11,7 +11,7 @@ use super::DicomStudy;
 use super::codec::{Codec, is_lossy};
 use super::dataset::DataSet;
 use super::fault::Fault;
-use super::files::{Catalogue, load};
+use super::files::{BadFile, Catalogue, load};
 use super::frame::{Frame, Placement};
 use super::header::Header;
 use super::pixels::{check_format, decode_frame, fingerprint};
@@ -57,7 +57,7 @@ pub(super) fn load_series(path: &Path, catalogue: &Catalogue, series: &Series, b
             continue;
         }
         let mut warnings = std::mem::take(&mut chosen.warnings);
-        warnings.extend(bad.iter().map(|reason| Warning::new(WarningCode::BadSlice, reason)));
+        warnings.extend(bad.iter().map(BadFile::warning));
         warnings.extend(value_warnings(&stacked));
         return Ok(DicomStudy {
             scan: voxels_to_scan(chosen, voxels),
@@ -69,7 +69,7 @@ pub(super) fn load_series(path: &Path, catalogue: &Catalogue, series: &Series, b
 }
 
 /// Slices of a supported kind whose place is known; the others with their reason.
-fn usable_slices<'a>(catalogue: &'a Catalogue, series: &Series, bad: &mut Vec<String>) -> Vec<Slice<'a>> {
+fn usable_slices<'a>(catalogue: &'a Catalogue, series: &Series, bad: &mut Vec<BadFile>) -> Vec<Slice<'a>> {
     let mut slices = Vec::with_capacity(series.slices.len());
     for (header, frame) in &series.slices {
         let header = &catalogue.headers[*header];
@@ -77,36 +77,43 @@ fn usable_slices<'a>(catalogue: &'a Catalogue, series: &Series, bad: &mut Vec<St
         let supported = Codec::of(&header.transfer_syntax).and_then(|_| check_format(header));
         match supported.and_then(|()| frame.placement.as_ref().map_err(Clone::clone)) {
             Ok(placement) => slices.push(Slice { header, frame, placement }),
-            Err(reason) => bad.push(about(header, &reason)),
+            Err(reason) => bad.push(BadFile { path: header.path.clone(), reason }),
         }
     }
+    without_rescale(&mut slices, bad);
     slices
 }
 
-fn about(header: &Header, reason: &str) -> String {
-    let name = header.path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-    format!("{name}: {reason}")
+/// Drops slices that lack a rescale which others of their series state: a guessed one would be off by it.
+fn without_rescale(slices: &mut Vec<Slice<'_>>, bad: &mut Vec<BadFile>) {
+    let states = |part: usize| slices.iter().any(|slice| slice.frame.rescale.stated[part]);
+    let wanted = [states(0), states(1)];
+    slices.retain(|slice| {
+        let complete = slice.frame.rescale.stated == wanted;
+        if !complete {
+            let reason = "the rescale that other slices of the series state is missing".to_owned();
+            bad.push(BadFile { path: slice.header.path.clone(), reason });
+        }
+        complete
+    });
 }
 
-fn unreadable(bad: &[String], of: usize) -> String {
-    let first = bad.first().map_or("no slice can be read", String::as_str);
-    if of == 1 { first.to_owned() } else { format!("{} of {of} slices cannot be used, e.g. {first}", bad.len()) }
+fn unreadable(bad: &[BadFile], of: usize) -> String {
+    let first = bad.first().map_or_else(|| "no slice can be read".to_owned(), BadFile::sentence);
+    if of == 1 { first } else { format!("{} of {of} slices cannot be used, e.g. {first}", bad.len()) }
 }
 
-fn drop_slices(slices: &mut Vec<Slice<'_>>, mut failures: Vec<(usize, Fault)>, bad: &mut Vec<String>) {
+fn drop_slices(slices: &mut Vec<Slice<'_>>, mut failures: Vec<(usize, Fault)>, bad: &mut Vec<BadFile>) {
     failures.sort_by_key(|failure| std::cmp::Reverse(failure.0));
     for (index, fault) in failures {
         let slice = slices.remove(index);
-        bad.push(about(slice.header, &fault.reason()));
+        bad.push(BadFile { path: slice.header.path.clone(), reason: fault.reason() });
     }
 }
 
 /// Picks one volume's slices and stacks them; `order` of the result indexes `slices`.
 fn arrange(slices: &[Slice<'_>], budget_bytes: u64) -> Result<Stack, NoVolume<(usize, Fault)>> {
-    let candidates: Vec<Candidate<'_>> = slices
-        .iter()
-        .map(|slice| Candidate { placement: slice.placement, keys: &slice.frame.keys, size_yx: slice.header.format.size_yx })
-        .collect();
+    let candidates: Vec<Candidate<'_>> = slices.iter().filter_map(|slice| Candidate::of(slice.header, slice.frame)).collect();
     let (plane, mut warnings) = main_plane(&candidates).map_err(NoVolume::Mixed)?;
     let in_plane: Vec<Candidate<'_>> = plane.iter().map(|index| candidates[*index]).collect();
     let mut loaded = Loaded { budget_bytes, last: None };
@@ -173,7 +180,7 @@ fn voxels_to_scan(chosen: Stack, voxels: Vec<f32>) -> Scan {
 fn value_warnings(stacked: &[Slice<'_>]) -> Vec<Warning> {
     let count = |doubtful: &dyn Fn(&Slice<'_>) -> bool| stacked.iter().filter(|slice| doubtful(slice)).count();
     let mut warnings = Vec::new();
-    let unscaled = count(&|slice| slice.header.modality == "CT" && !slice.frame.rescale.stated);
+    let unscaled = count(&|slice| slice.header.modality == "CT" && slice.frame.rescale.stated != [true; 2]);
     if unscaled > 0 {
         let text = format!("{unscaled} CT slices have no rescale; their stored values are taken for Hounsfield units");
         warnings.push(Warning::new(WarningCode::NoRescale, text));

@@ -37,8 +37,8 @@ use volume::Scan;
 pub use series::SeriesInfo;
 pub use write::{SeriesTags, uid_of, write_series};
 
-use crate::{FormatError, Warning, WarningCode};
-use files::{BadFile, Catalogue};
+use crate::{FormatError, Warning};
+use files::BadFile;
 
 /// What a path holds.
 #[derive(Debug, Clone, PartialEq)]
@@ -78,7 +78,7 @@ pub fn scan(path: &Path) -> Result<Scanned, FormatError> {
         series: series::group(&catalogue).into_iter().map(|series| series.info).collect(),
         image_files: catalogue.headers.len(),
         ignored_files: catalogue.ignored,
-        warnings: bad_files(&catalogue),
+        warnings: catalogue.bad.iter().map(BadFile::warning).collect(),
     })
 }
 
@@ -88,21 +88,12 @@ pub fn read(path: &Path, series: Option<&str>, budget_bytes: u64) -> Result<Dico
     let catalogue = files::catalogue(path)?;
     let groups = series::group(&catalogue);
     if let (true, [first, ..]) = (groups.is_empty(), catalogue.bad.as_slice()) {
-        let reason = format!("none of {} DICOM files can be read, e.g. {}", catalogue.bad.len(), named(first));
+        let reason = format!("none of {} DICOM files can be read, e.g. {}", catalogue.bad.len(), first.sentence());
         return Err(FormatError::invalid(path, reason));
     }
     let chosen = series::choose(path, &groups, series)?;
     let mut study = load::load_series(path, &catalogue, chosen, budget_bytes)?;
-    study.warnings.extend(bad_files(&catalogue));
+    study.warnings.extend(catalogue.bad.iter().map(BadFile::warning));
+    study.warnings.extend(series::left_out(&catalogue, &groups, chosen));
     Ok(study)
-}
-
-fn bad_files(catalogue: &Catalogue) -> Vec<Warning> {
-    catalogue.bad.iter().map(|file| Warning::new(WarningCode::BadSlice, named(file))).collect()
-}
-
-/// Names a file without its folders, which may hold a patient's name.
-fn named(file: &BadFile) -> String {
-    let name = file.path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-    format!("{name}: {}", file.reason)
 }

@@ -121,7 +121,7 @@ mod tests {
 
     #[test]
     fn rescale_is_not_limited_to_16_bits() {
-        let rescale = Rescale { slope: 20.5, intercept: -1024.0, stated: true };
+        let rescale = Rescale { slope: 20.5, intercept: -1024.0, stated: [true; 2] };
         assert_eq!(modality(&[0xFF, 0xFF], 16, 15, false, rescale), [65535.0 * 20.5 - 1024.0]);
     }
 }

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::files::Catalogue;
 use super::frame::{Frame, Placement};
 use super::header::Header;
-use crate::FormatError;
+use super::volumes::{Candidate, ODD_SHARE, counted, same_plane};
+use crate::{FormatError, Warning, WarningCode};
 
 /// One series of a folder, for lists people choose from. Not for logs: the description may be personal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -51,9 +52,10 @@ pub(super) struct Series {
 
 /// Groups a catalogue by series; studies and patients that share a series UID stay apart.
 pub(super) fn group(catalogue: &Catalogue) -> Vec<Series> {
-    let mut members: BTreeMap<(&str, u64, &str), Vec<usize>> = BTreeMap::new();
+    let mut members: BTreeMap<(&str, u64, u64, &str), Vec<usize>> = BTreeMap::new();
     for (index, header) in catalogue.headers.iter().enumerate() {
-        members.entry((&header.series_uid, header.owner_hash, &header.modality)).or_default().push(index);
+        let owner = (&*header.series_uid, header.patient_hash, header.study_hash, &*header.modality);
+        members.entry(owner).or_default().push(index);
     }
     let mut series: Vec<Series> = members.values().map(|headers| summarise(catalogue, headers)).collect();
     series.sort_by(|a, b| (a.info.number, &a.info.uid).cmp(&(b.info.number, &b.info.uid)));
@@ -105,8 +107,8 @@ pub(super) fn choose<'a>(path: &Path, series: &'a [Series], wanted: Option<&str>
         path: path.to_owned(),
         series: among.iter().map(|series| series.info.line()).collect(),
     };
-    let candidates = match wanted.map(str::trim) {
-        Some(wanted) => matching(series, wanted),
+    let candidates = match wanted {
+        Some(wanted) => matching(series, as_printed(wanted)),
         None if series.len() == 1 => series.iter().collect(),
         None => {
             let volumes: Vec<&Series> = series.iter().filter(|series| series.info.is_volume).collect();
@@ -115,10 +117,95 @@ pub(super) fn choose<'a>(path: &Path, series: &'a [Series], wanted: Option<&str>
     };
     match (candidates.as_slice(), wanted) {
         ([only], _) => Ok(only),
-        ([], Some(wanted)) => Err(FormatError::invalid(path, format!("no series has the number or UID {wanted}"))),
-        ([], None) => Err(FormatError::invalid(path, "there is no DICOM image here")),
+        ([], Some(wanted)) if !series.is_empty() => {
+            let there: Vec<String> = series.iter().map(|series| series.info.line()).collect();
+            Err(FormatError::invalid(path, format!("no series has the number or UID {wanted}; there are: {}", there.join("; "))))
+        }
+        ([], _) => Err(FormatError::invalid(path, "there is no DICOM image here")),
+        ([first, rest @ ..], _) if rest.iter().all(|other| same_name(&first.info, &other.info)) => one_of_parts(path, &candidates),
         (among, _) => Err(several(among)),
     }
+}
+
+/// A wish without what the list prints around numbers and UIDs: "series 3", "uid ...1234".
+fn as_printed(wanted: &str) -> &str {
+    let wanted = wanted.trim();
+    let bare = ["series ", "uid "].iter().find_map(|word| wanted.strip_prefix(word)).unwrap_or(wanted);
+    bare.trim_start_matches(|c: char| c == '.' || c == '…' || c.is_whitespace())
+}
+
+/// Whether no wish could tell two series apart.
+fn same_name(a: &SeriesInfo, b: &SeriesInfo) -> bool {
+    a.uid == b.uid && a.number == b.number
+}
+
+/// Parts that share UID and number: stray images beside the only volume are left out, several volumes are refused.
+fn one_of_parts<'a>(path: &Path, parts: &[&'a Series]) -> Result<&'a Series, FormatError> {
+    let mut volumes = parts.iter().filter(|part| part.info.is_volume);
+    match (volumes.next(), volumes.next()) {
+        (Some(only), None) => Ok(only),
+        _ => Err(FormatError::invalid(
+            path,
+            format!(
+                "{} parts share one series UID but differ in patient, study or modality, so no choice can name one; \
+                 split the folder, one part in each",
+                parts.len()
+            ),
+        )),
+    }
+}
+
+/// Slices beside the chosen series that may belong to it: parts of its UID, and single images that lie in its plane.
+pub(super) fn left_out(catalogue: &Catalogue, series: &[Series], chosen: &Series) -> Vec<Warning> {
+    let (parts, others): (Vec<&Series>, Vec<&Series>) =
+        series.iter().filter(|other| !std::ptr::eq(*other, chosen)).partition(|other| other.info.uid == chosen.info.uid);
+    let warn = |text: String| Warning::new(WarningCode::OddSliceOut, text);
+    let mut warnings: Vec<Warning> = parts
+        .into_iter()
+        .map(|part| {
+            let differs = differences(&catalogue.headers[part.slices[0].0], &catalogue.headers[chosen.slices[0].0]).join(" and ");
+            warn(format!("left out: {} of the same series UID but another {differs}", counted(part.slices.len(), "slice")))
+        })
+        .collect();
+    let few = |count: usize| count > 0 && count as f64 <= ODD_SHARE * chosen.slices.len() as f64;
+    let strays: usize = others
+        .into_iter()
+        .filter(|other| !other.info.is_volume && few(other.slices.len()))
+        .map(|other| strays_of(catalogue, other, chosen))
+        .sum();
+    if few(strays) {
+        warnings.push(warn(format!("left out: {} of other series that would continue this one", counted(strays, "image"))));
+    }
+    warnings
+}
+
+/// What two images of one series UID do not share.
+fn differences(a: &Header, b: &Header) -> Vec<&'static str> {
+    let differs =
+        [(a.patient_hash != b.patient_hash, "patient"), (a.study_hash != b.study_hash, "study"), (a.modality != b.modality, "modality")];
+    differs.into_iter().filter_map(|(differs, what)| differs.then_some(what)).collect()
+}
+
+/// How many slices of `other` could extend `chosen` or fill a gap: in its plane, and where it has no slice.
+/// Localisers are expected in a folder, and so are images at places that the series covers.
+fn strays_of(catalogue: &Catalogue, other: &Series, chosen: &Series) -> usize {
+    let Some([distance_mm, ..]) = chosen.info.spacing_zyx_mm else { return 0 };
+    let stack: Vec<Candidate<'_>> = candidates(catalogue, chosen).collect();
+    let missing = |stray: &Candidate<'_>| {
+        let normal = stray.placement.normal();
+        let mut in_plane = stack.iter().filter(|slice| same_plane(slice, stray)).peekable();
+        in_plane.peek().is_some()
+            && in_plane.all(|slice| (slice.placement.pos_lps_mm - stray.placement.pos_lps_mm).dot(normal).abs() > distance_mm / 2.0)
+    };
+    candidates(catalogue, other).filter(missing).count()
+}
+
+/// The slices of a series whose place is known, without localisers.
+fn candidates<'a>(catalogue: &'a Catalogue, series: &Series) -> impl Iterator<Item = Candidate<'a>> {
+    series.slices.iter().filter_map(|(header, frame)| {
+        let header = &catalogue.headers[*header];
+        if header.localizer { None } else { Candidate::of(header, &header.frames[*frame]) }
+    })
 }
 
 /// The best kind of match decides: the whole UID, else the number, else the end of the UID.

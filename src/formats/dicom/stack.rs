@@ -7,6 +7,7 @@ use glam::{DMat3, DVec3};
 use volume::Geometry;
 
 use super::frame::Placement;
+use super::volumes::counted;
 use crate::{Warning, WarningCode};
 
 /// Distances below this are rounding of decimal strings.
@@ -70,7 +71,7 @@ fn single(slice: &Placement, size_yx: [usize; 2], thickness_mm: Option<f64>) -> 
     };
     geometry.check().map_err(|error| error.to_string())?;
     let text = format!("there is a single slice; its extent along z ({thickness} mm) is the header's slice thickness");
-    Ok(Stack { order: vec![0], geometry, warnings: vec![Warning::new(WarningCode::OrientationUnknown, text)] })
+    Ok(Stack { order: vec![0], geometry, warnings: vec![Warning::new(WarningCode::NonuniformSpacing, text)] })
 }
 
 /// The longest part of sorted positions without a gap; says what was cut, or refuses where too much would be.
@@ -99,11 +100,11 @@ fn longest_run(positions: &[f64], warnings: &mut Vec<Warning>) -> Result<std::op
     }
     warnings.push(Warning::new(WarningCode::MissingSlice, text));
     let cropped = format!(
-        "only the {} slices from {:.2} to {:.2} mm are used; {} slices beyond the gap are left out",
+        "only the {} slices from {:.2} to {:.2} mm are used; left out beyond the gap: {}",
         run.len(),
         positions[run.start],
         positions[run.end - 1],
-        positions.len() - run.len()
+        counted(positions.len() - run.len(), "slice")
     );
     warnings.push(Warning::new(WarningCode::Cropped, cropped));
     Ok(run)

@@ -75,7 +75,11 @@ fn several_series_need_a_choice() {
     assert_eq!(read(folder.path(), Some(&other.series_uid), BUDGET).unwrap().series.uid, other.series_uid);
     let tail = &other.series_uid[other.series_uid.len() - 8..];
     assert_eq!(read(folder.path(), Some(tail), BUDGET).unwrap().series.uid, other.series_uid);
-    assert!(read(folder.path(), Some("99"), BUDGET).is_err());
+    for printed in [format!("...{tail}"), format!("uid …{tail}"), "series 7".to_owned()] {
+        assert_eq!(read(folder.path(), Some(&printed), BUDGET).unwrap().series.uid, other.series_uid, "{printed}");
+    }
+    let unknown = read(folder.path(), Some("99"), BUDGET).unwrap_err().to_string();
+    assert!(unknown.contains("no series has the number or UID 99; there are: series ") && unknown.contains(tail), "{unknown}");
     let scanned = scan(folder.path()).unwrap();
     assert_eq!((scanned.series.len(), scanned.image_files, scanned.ignored_files), (2, 9, 0));
     assert_eq!(scanned.series[0].spacing_zyx_mm, Some([2.5, 0.75, 0.5]));
@@ -92,7 +96,7 @@ fn scouts_and_single_images_are_no_volumes() {
     }
     assert_holds(&folder.read().unwrap(), &folder, 0..5);
     let alone = read(folder.path(), Some("1.2.3"), BUDGET).unwrap();
-    assert_eq!(codes(&alone), [OrientationUnknown]);
+    assert_eq!(codes(&alone), [NonuniformSpacing]);
     assert_eq!(alone.scan.geometry.spacing_zyx_mm, [2.5, 0.75, 0.5]);
 }
 
@@ -102,7 +106,47 @@ fn one_series_uid_of_two_patients_is_two_series() {
     for z in 0..4 {
         folder.add_copy(z, &format!("copy{z}"), |object| put_text(object, tags::PATIENT_ID, VR::LO, "someone else"));
     }
-    assert!(matches!(folder.read(), Err(FormatError::SeveralSeries { .. })));
+    let refusal = folder.refusal();
+    assert!(refusal.contains("2 parts share one series UID") && refusal.contains("split the folder"), "{refusal}");
+}
+
+#[test]
+fn a_slice_of_the_series_that_names_another_owner_is_not_lost_in_silence() {
+    let cases = [
+        (tags::PATIENT_ID, VR::LO, "someone else", "patient"),
+        (tags::STUDY_INSTANCE_UID, VR::UI, "1.2.3", "study"),
+        (tags::MODALITY, VR::CS, "", "modality"),
+    ];
+    for (tag, vr, value, what) in cases {
+        let folder = Folder::new(12);
+        folder.change(11, |object| put_text(object, tag, vr, value));
+        let uid = folder.read().unwrap().series.uid;
+        for wanted in [None, Some(uid.as_str())] {
+            let study = read(folder.path(), wanted, BUDGET).unwrap();
+            assert_eq!(codes(&study), [OddSliceOut]);
+            assert_eq!(study.warnings[0].text, format!("left out: 1 slice of the same series UID but another {what}"));
+            assert_holds(&study, &folder, 0..11);
+        }
+    }
+}
+
+#[test]
+fn a_single_image_that_continues_the_stack_is_named_and_others_are_not() {
+    let with_single = |z: f64, change: &dyn Fn(&mut dicom_object::DefaultDicomObject)| {
+        let folder = Folder::new(12);
+        folder.add_copy(0, "single", |object| {
+            put_text(object, tags::SERIES_INSTANCE_UID, VR::UI, "1.2.3");
+            put_position(object, geometry([12, 6, 5]).pos_lps_mm([z, 0.0, 0.0]));
+            change(object);
+        });
+        let study = folder.read().unwrap();
+        assert_holds(&study, &folder, 0..12);
+        codes(&study)
+    };
+    assert_eq!(with_single(12.0, &|_| {}), [OddSliceOut]);
+    assert_eq!(with_single(5.2, &|_| {}), [], "the stack covers this place");
+    assert_eq!(with_single(12.0, &|object| put_text(object, tags::IMAGE_TYPE, VR::CS, "ORIGINAL\\PRIMARY\\LOCALIZER")), []);
+    assert_eq!(with_single(12.0, &|object| put_text(object, tags::FRAME_OF_REFERENCE_UID, VR::UI, "1.2.4")), []);
 }
 
 #[test]
@@ -199,8 +243,48 @@ fn echoes_and_time_points_are_separated_never_interleaved() {
         second_volume(&folder, |_, object| put_text(object, tag, VR::IS, value));
         let study = folder.read().unwrap();
         assert_eq!(codes(&study), [MultiVolume]);
+        assert!(study.warnings[0].text.contains(" 1 of 1, 2 is used"), "{}", study.warnings[0].text);
         assert_holds(&study, &folder, 0..5);
     }
+    let folder = Folder::new(5);
+    folder.change_all(|_, object| put_text(object, tags::ECHO_TIME, VR::DS, "10"));
+    second_volume(&folder, |_, object| put_text(object, tags::ECHO_TIME, VR::DS, "20"));
+    let echoes = folder.read().unwrap();
+    assert_eq!(echoes.warnings[0].text, "the series holds 2 volumes; the one with EchoTime 10 ms of 10, 20 ms is used");
+}
+
+/// Slices 0 to 8 of acquisition 1 and 8 to 11 of acquisition 2, which repeats one position.
+fn overlapping(change: impl Fn(&mut dicom_object::DefaultDicomObject)) -> Folder {
+    let folder = Folder::new(12);
+    folder.change_all(|z, object| put_text(object, tags::ACQUISITION_NUMBER, VR::IS, if z <= 8 { "1" } else { "2" }));
+    folder.add_copy(8, "again", |object| {
+        put_text(object, tags::ACQUISITION_NUMBER, VR::IS, "2");
+        change(object);
+    });
+    folder
+}
+
+#[test]
+fn overlapping_acquisitions_are_joined_or_refused_never_cut() {
+    let joined = overlapping(|_| {});
+    let study = joined.read().unwrap();
+    assert_eq!(codes(&study), [Duplicate]);
+    assert_holds(&study, &joined, 0..12);
+    let refusal = overlapping(|object| put_pixels(object, vec![9; 30])).refusal();
+    let wanted = "1 position holds several different slices, and the parts that AcquisitionNumber tells apart (9 + 4 slices) overlap";
+    assert!(refusal.contains(wanted) && refusal.contains("split the folder by AcquisitionNumber"), "{refusal}");
+}
+
+#[test]
+fn a_volume_that_lacks_an_edge_says_so() {
+    let folder = Folder::new(20);
+    folder.change_all(|_, object| put_text(object, tags::ACQUISITION_NUMBER, VR::IS, "1"));
+    second_volume(&folder, |_, object| put_text(object, tags::ACQUISITION_NUMBER, VR::IS, "2"));
+    folder.remove(19);
+    fs::remove_file(folder.path().join("series/b0")).unwrap();
+    let study = folder.read().unwrap();
+    assert_eq!(codes(&study), [MultiVolume, Cropped]);
+    assert_holds(&study, &folder, 0..19);
 }
 
 #[test]
@@ -210,6 +294,7 @@ fn a_cut_off_second_time_point_does_not_disturb_the_first() {
     fs::remove_file(folder.path().join("series/b5")).unwrap();
     let study = folder.read().unwrap();
     assert_eq!(codes(&study), [MultiVolume]);
+    assert!(study.warnings[0].text.ends_with("of 1, 2, the fullest, is used"), "{}", study.warnings[0].text);
     assert_holds(&study, &folder, 0..6);
 }
 
@@ -223,7 +308,9 @@ fn without_marks_instance_numbers_decide_and_without_them_it_is_refused() {
 
     let folder = Folder::new(5);
     second_volume(&folder, |_, _| {});
-    assert!(folder.refusal().contains("5 positions hold several different slices"));
+    assert!(
+        folder.refusal().contains("5 positions hold several different slices and nothing in the headers tells them apart; keep one slice")
+    );
 }
 
 #[test]
@@ -280,7 +367,9 @@ fn damaged_and_foreign_files_are_named_or_passed_over() {
     fs::write(folder.path().join("promise.dcm"), "no").unwrap();
     folder.add_copy(0, "segmentation", |object| put_text(object, tags::SOP_CLASS_UID, VR::UI, "1.2.840.10008.5.1.4.1.1.66.4"));
     folder.add_copy(0, "report", |object| {
-        object.remove_element(tags::PIXEL_DATA);
+        for tag in [tags::PIXEL_DATA, tags::ROWS, tags::COLUMNS] {
+            object.remove_element(tag);
+        }
     });
     let study = folder.read().unwrap();
     assert_eq!(codes(&study), [BadSlice, BadSlice]);
@@ -291,6 +380,42 @@ fn damaged_and_foreign_files_are_named_or_passed_over() {
     assert_eq!(scan(folder.path()).unwrap().ignored_files, 2);
     let alone = read(&folder.path().join("series/segmentation"), None, BUDGET).unwrap_err().to_string();
     assert!(alone.contains("this DICOM object is a segmentation, not a scan"), "{alone}");
+}
+
+#[test]
+fn a_slice_without_pixels_is_a_bad_slice() {
+    let folder = Folder::new(8);
+    folder.change(7, |object| {
+        object.remove_element(tags::PIXEL_DATA);
+    });
+    let study = folder.read().unwrap();
+    assert_eq!(codes(&study), [BadSlice]);
+    assert_eq!(study.warnings[0].text, "IM0008.dcm: the image has no pixel data");
+    assert_eq!(study.warnings[0].stored(), "one file: the image has no pixel data");
+    assert_holds(&study, &folder, 0..7);
+    assert_eq!(scan(folder.path()).unwrap().ignored_files, 0);
+}
+
+#[test]
+fn a_rescale_is_never_guessed_beside_stated_ones() {
+    for (z, left) in [(7, 0..7), (0, 1..8)] {
+        let folder = Folder::new(8);
+        folder.change(z, |object| {
+            object.remove_element(tags::RESCALE_INTERCEPT);
+        });
+        let study = folder.read().unwrap();
+        assert_eq!(codes(&study), [BadSlice]);
+        assert!(study.warnings[0].text.contains("the rescale that other slices of the series state is missing"));
+        assert_holds(&study, &folder, left);
+    }
+    let folder = Folder::new(8);
+    for z in 0..4 {
+        folder.change(z, |object| {
+            object.remove_element(tags::RESCALE_SLOPE);
+            object.remove_element(tags::RESCALE_INTERCEPT);
+        });
+    }
+    assert!(folder.refusal().contains("4 of 8 slices cannot be used"));
 }
 
 #[test]

@@ -212,7 +212,7 @@ fn disagreement(sform: &Geometry, qform: Option<Result<Geometry, GeometryError>>
         let difference = pixdim_mm[axis] - sform.spacing_zyx_mm[2 - axis];
         difference.is_nan() || difference.abs() > ODD_SPACING_MM
     });
-    odd.then(|| doubt("the spacing in pixdim is not the sform's; the sform's is used"))
+    odd.then(|| Warning::new(WarningCode::NonuniformSpacing, "the spacing in pixdim is not the sform's; the sform's is used"))
 }
 
 #[cfg(test)]
@@ -300,7 +300,7 @@ mod tests {
         odd.pixdim[2] = 1.0;
         let (back, warnings) = odd.geometry(SIZE).unwrap();
         assert!(back.same_place(&geometry, 1e-4));
-        assert_eq!(codes(&warnings), [WarningCode::OrientationUnknown]);
+        assert_eq!(codes(&warnings), [WarningCode::NonuniformSpacing]);
     }
 
     #[test]

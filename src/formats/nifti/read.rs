@@ -70,8 +70,13 @@ pub fn read_scan(path: &Path, options: &ReadOptions) -> Result<Loaded, FormatErr
         Ok(0.0)
     })?;
     let mut warnings = source.warnings;
+    let all = voxels.len() as u64;
+    if not_finite == all {
+        return Err(FormatError::invalid(path, "not one voxel is a finite number; export the scan again"));
+    }
     if not_finite > 0 {
-        warnings.push(Warning::new(WarningCode::NanVoxels, format!("{not_finite} voxels were no finite number and are now 0")));
+        let text = format!("{not_finite} of {all} voxels were no finite number and are now 0");
+        warnings.push(Warning::new(WarningCode::NanVoxels, text));
     }
     Ok(Loaded { scan: Scan::new(source.geometry, voxels), warnings, placement: source.header.placement })
 }

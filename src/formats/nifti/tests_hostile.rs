@@ -108,7 +108,23 @@ fn nan_voxels_become_zero_with_a_warning() {
     let loaded = read_scan(&path, &ReadOptions::default()).unwrap();
     assert_eq!(loaded.scan.voxels.as_slice().unwrap(), [1.0, 0.0, 0.0, 0.0, -2.0, 0.5, 0.0, 3.0]);
     assert_eq!(loaded.warnings[0].code, WarningCode::NanVoxels);
-    assert!(loaded.warnings[0].text.starts_with("3 voxels"));
+    assert!(loaded.warnings[0].text.starts_with("3 of 8 voxels"));
+}
+
+#[test]
+fn an_image_without_a_single_number_is_refused() {
+    let data = [f64::NAN, f64::INFINITY, f64::NAN, 1e300].iter().flat_map(|v| v.to_le_bytes()).collect();
+    let spec = Spec { dim: [3, 2, 2, 1, 1, 1, 1, 1], datatype: 64, bitpix: 64, data, ..Spec::numbered_i16() };
+    assert!(refusal(&spec.single()).contains("not one voxel is a finite number"));
+}
+
+#[test]
+fn endings_count_in_any_letter_case() {
+    for name in ["A.NII.GZ", "a.Nii", "B.HDR", "b.Img.gz"] {
+        assert!(is_nifti_name(Path::new(name)), "{name}");
+    }
+    let (_folder, path) = on_disk("CASE.NII.GZ", &gzip(&Spec::numbered_i16().single()));
+    assert_eq!(read_scan(&path, &ReadOptions::default()).unwrap().scan.voxels.len(), 24);
 }
 
 #[test]
