@@ -5,7 +5,7 @@
 // The expanded activation lives in registers only. d is [z][in/4][voxel] of vec4; W1 is [hidden/4][in] of vec4;
 // affine (a, t) is [in/4][scale, shift]; partial is [z][tile][part][hidden/4]. A thread owns four hidden channels; when there
 // are fewer than 64 such rows, PARTS groups of threads share the tile's voxels.
-// Constants from the plan: IN4, VOXELS (tile), PARTS.
+// Constants from the plan: IN4, VOXELS (tile), LANES (voxels a thread carries through one sweep over the weights), PARTS.
 
 struct Params {
     voxels: u32, // per plane and channel
@@ -22,9 +22,6 @@ struct Params {
 @group(0) @binding(5) var<storage, read_write> partial: array<vec4<f32>>;
 
 var<workgroup> d_tile: array<vec4<f32>, IN4 * VOXELS>;
-
-// Voxels a thread carries through one sweep over the weights.
-const LANES: u32 = 4u;
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) thread: u32) {

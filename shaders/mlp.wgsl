@@ -7,8 +7,9 @@
 // chunks of CHUNK4 * 4 channels of one tile, in workgroup memory.
 //
 // d is [z][in/4][voxel] of vec4; y is [z][out/4][y][x]; W1 is [hidden/4][in], W2 [out/4][hidden] of vec4 (four outputs each).
-// A thread works on one voxel of the tile; the 64 / VOXELS threads of a voxel share its rows.
-// Constants from the plan: IN4, VOXELS (tile, at most 64), CHUNK4, ROWS (output rows per thread).
+// A thread carries LANES voxels through one sweep over the weights, because four multiply-adds per weight loaded are what keeps
+// it busy; the SHARE threads of the same voxels divide the rows among them.
+// Constants from the plan: IN4, VOXELS (tile, at most 64), LANES, CHUNK4, ROWS (output rows per thread).
 
 struct Params {
     d_x: u32,
@@ -35,7 +36,8 @@ struct Params {
 var<workgroup> d_tile: array<vec4<f32>, IN4 * VOXELS>;
 var<workgroup> h_tile: array<vec4<f32>, CHUNK4 * VOXELS>;
 
-const SHARE: u32 = 64u / VOXELS;
+const COLUMNS: u32 = VOXELS / LANES;
+const SHARE: u32 = 64u / COLUMNS;
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
@@ -51,52 +53,67 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     }
     workgroupBarrier();
 
-    let v = thread % VOXELS;
-    let share = thread / VOXELS;
-    var sums: array<vec4<f32>, ROWS>;
-    for (var i = 0u; i < ROWS; i++) {
+    let column = thread % COLUMNS;
+    let share = thread / COLUMNS;
+    var sums: array<vec4<f32>, ROWS * LANES>;
+    for (var i = 0u; i < ROWS * LANES; i++) {
         sums[i] = vec4<f32>(0.0);
     }
     for (var chunk = 0u; chunk < params.hidden4; chunk += CHUNK4) {
         let rows = min(CHUNK4, params.hidden4 - chunk);
         for (var row = share; row < rows; row += SHARE) {
             let e4 = chunk + row;
-            var h = b1[e4];
-            for (var c4 = 0u; c4 < IN4; c4++) {
-                let x = d_tile[c4 * VOXELS + v];
-                let w = (e4 * IN4 + c4) * 4u;
-                h += w1[w] * x.x + w1[w + 1u] * x.y + w1[w + 2u] * x.z + w1[w + 3u] * x.w;
+            var h: array<vec4<f32>, LANES>;
+            for (var lane = 0u; lane < LANES; lane++) {
+                h[lane] = b1[e4];
             }
-            h_tile[row * VOXELS + v] = gelu(h) * scale[e4];
+            for (var c4 = 0u; c4 < IN4; c4++) {
+                let w = (e4 * IN4 + c4) * 4u;
+                let wx = w1[w];
+                let wy = w1[w + 1u];
+                let wz = w1[w + 2u];
+                let ww = w1[w + 3u];
+                for (var lane = 0u; lane < LANES; lane++) {
+                    let x = d_tile[c4 * VOXELS + lane * COLUMNS + column];
+                    h[lane] += wx * x.x + wy * x.y + wz * x.z + ww * x.w;
+                }
+            }
+            for (var lane = 0u; lane < LANES; lane++) {
+                h_tile[row * VOXELS + lane * COLUMNS + column] = gelu(h[lane]) * scale[e4];
+            }
         }
         workgroupBarrier();
         for (var i = 0u; i < ROWS; i++) {
             let o4 = share + i * SHARE;
             if (o4 < params.out4) {
-                var sum = sums[i];
                 for (var row = 0u; row < rows; row++) {
-                    let h = h_tile[row * VOXELS + v];
                     let w = (o4 * params.hidden4 + chunk + row) * 4u;
-                    sum += w2[w] * h.x + w2[w + 1u] * h.y + w2[w + 2u] * h.z + w2[w + 3u] * h.w;
+                    let wx = w2[w];
+                    let wy = w2[w + 1u];
+                    let wz = w2[w + 2u];
+                    let ww = w2[w + 3u];
+                    for (var lane = 0u; lane < LANES; lane++) {
+                        let h = h_tile[row * VOXELS + lane * COLUMNS + column];
+                        sums[i * LANES + lane] += wx * h.x + wy * h.y + wz * h.z + ww * h.w;
+                    }
                 }
-                sums[i] = sum;
             }
         }
         workgroupBarrier();
     }
 
-    let at = first + v;
-    if (at >= params.voxels) {
-        return;
-    }
-    let pos_x = at % params.d_x + params.shift;
-    let pos_y = at / params.d_x + params.shift;
-    let to = group.y * params.out_plane + pos_y * params.out_x + pos_x;
-    for (var i = 0u; i < ROWS; i++) {
-        let o4 = share + i * SHARE;
-        if (o4 < params.out4) {
-            let p = to + o4 * params.out_x * params.out_y;
-            y[p] += sums[i] + b2[o4];
+    for (var lane = 0u; lane < LANES; lane++) {
+        let at = first + lane * COLUMNS + column;
+        if (at < params.voxels) {
+            let pos_x = at % params.d_x + params.shift;
+            let pos_y = at / params.d_x + params.shift;
+            let to = group.y * params.out_plane + pos_y * params.out_x + pos_x;
+            for (var i = 0u; i < ROWS; i++) {
+                let o4 = share + i * SHARE;
+                if (o4 < params.out4) {
+                    y[to + o4 * params.out_x * params.out_y] += sums[i * LANES + lane] + b2[o4];
+                }
+            }
         }
     }
 }

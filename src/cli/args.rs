@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, Parser, Subcommand};
-use jobs::{BenchJob, ConvertJob, DemoJob, DoctorJob, ImportJob, InspectJob, InspectWeightsJob, Job, SegmentJob};
+use jobs::{BenchJob, ConvertJob, DemoJob, DoctorJob, GrnReduction, ImportJob, InspectJob, InspectWeightsJob, Job, SegmentJob};
 
 /// Segments 3D medical scans with MedNeXt on any GPU, exactly as nnU-Net v2 would.
 #[derive(Debug, Parser)]
@@ -90,8 +91,8 @@ pub(crate) struct SegmentArgs {
     /// Volume of a 4D NIfTI file, counted from 0
     #[arg(long, value_name = "N")]
     volume: Option<usize>,
-    /// Folds to average, e.g. 0,1,2 [default: all]
-    #[arg(short, long, value_delimiter = ',', value_name = "N,...", help_heading = "Prediction")]
+    /// Folds to average, e.g. 0,1,2 or 0 1 2 [default: all]
+    #[arg(short, long, value_delimiter = ',', num_args = 1.., value_name = "N,...", help_heading = "Prediction")]
     folds: Option<Vec<String>>,
     /// Tile step as a fraction of the tile: smaller overlaps more and takes longer
     #[arg(long, default_value_t = 0.5, value_name = "FRACTION", help_heading = "Prediction")]
@@ -104,6 +105,9 @@ pub(crate) struct SegmentArgs {
     /// Also write one float volume per label into OUT_probabilities/
     #[arg(long, help_heading = "Output")]
     save_probabilities: bool,
+    /// Replace a mask that Voxelry did not write, or that was edited since
+    #[arg(long, help_heading = "Output")]
+    overwrite: bool,
 }
 
 #[derive(Debug, Args)]
@@ -142,6 +146,14 @@ pub(crate) struct ImportArgs {
     /// Licence of the weights, as their publisher states it
     #[arg(long, alias = "license", value_name = "TEXT")]
     licence: Option<String>,
+    /// What the network's GRN was trained to divide by: mean (public code) or sum (paper text), which no checkpoint says
+    /// [default: what a model file says, else mean]
+    #[arg(long, value_name = "KIND", value_parser = grn_reductions())]
+    grn_reduction: Option<GrnReduction>,
+}
+
+fn grn_reductions() -> impl clap::builder::TypedValueParser<Value = GrnReduction> {
+    PossibleValuesParser::new(["mean", "sum"]).map(|kind| if kind == "sum" { GrnReduction::Sum } else { GrnReduction::Mean })
 }
 
 #[derive(Debug, Args)]
@@ -152,6 +164,9 @@ pub(crate) struct ConvertArgs {
     /// .nii.gz or .nii to write
     #[arg(value_name = "OUT")]
     output: PathBuf,
+    /// Replace OUT if it is there already
+    #[arg(long)]
+    overwrite: bool,
     /// Series of a DICOM folder, as `voxelry inspect` lists them: its number, or its UID or the end of it
     #[arg(long, value_name = "SERIES")]
     series: Option<String>,
@@ -206,12 +221,15 @@ impl Command {
                 disable_tta: args.disable_tta,
                 device: args.device.device,
                 save_probabilities: args.save_probabilities,
+                overwrite: args.overwrite,
             }),
             Self::Demo(args) => Job::Demo(DemoJob { output: args.output, assets: args.assets, device: args.device.device }),
             Self::Doctor(args) => Job::Doctor(DoctorJob { device: args.device.device }),
             Self::Inspect { input } => Job::Inspect(InspectJob { input }),
             Self::InspectWeights { model } => Job::InspectWeights(InspectWeightsJob { model }),
-            Self::Import(args) => Job::Import(ImportJob { input: args.input, output: args.output, licence: args.licence }),
+            Self::Import(args) => {
+                Job::Import(ImportJob { input: args.input, output: args.output, licence: args.licence, grn_reduction: args.grn_reduction })
+            }
             Self::Bench(args) => Job::Bench(BenchJob {
                 preset: args.preset,
                 kernel: args.kernel,
@@ -220,9 +238,13 @@ impl Command {
                 repeat: args.repeat,
                 device: args.device.device,
             }),
-            Self::Convert(args) => {
-                Job::Convert(ConvertJob { input: args.input, series: args.series, volume: args.volume, output: args.output })
-            }
+            Self::Convert(args) => Job::Convert(ConvertJob {
+                input: args.input,
+                series: args.series,
+                volume: args.volume,
+                output: args.output,
+                overwrite: args.overwrite,
+            }),
         }
     }
 }
@@ -239,11 +261,27 @@ mod tests {
     }
 
     #[test]
+    fn the_grn_reduction_is_chosen_by_name() {
+        let chosen = |extra: &[&str]| {
+            let cli = Cli::try_parse_from([&["voxelry", "import", "in", "-o", "out.safetensors"], extra].concat())?;
+            let Job::Import(job) = cli.command.into_job() else { panic!("not an import job") };
+            Ok::<_, clap::Error>(job.grn_reduction)
+        };
+        assert_eq!(chosen(&[]).unwrap(), None);
+        assert_eq!(chosen(&["--grn-reduction", "mean"]).unwrap(), Some(GrnReduction::Mean));
+        assert_eq!(chosen(&["--grn-reduction", "sum"]).unwrap(), Some(GrnReduction::Sum));
+        assert!(chosen(&["--grn-reduction", "max"]).is_err());
+    }
+
+    #[test]
     fn nnunet_habits_work() {
         let cli = Cli::parse_from(["voxelry", "segment", "-i", "a_0000.nii.gz", "a_0001.nii.gz", "-m", "m", "-o", "o.nii.gz", "-f", "0,2"]);
         let Job::Segment(job) = cli.command.into_job() else { panic!("not a segment job") };
         assert_eq!(job.inputs.len(), 2);
         assert_eq!(job.folds, Some(vec!["0".to_owned(), "2".to_owned()]));
-        assert_eq!((job.step_size, job.device.as_str()), (0.5, "auto"));
+        let cli = Cli::parse_from(["voxelry", "segment", "-f", "0", "1", "2", "-i", "a.nii", "-m", "m", "-o", "o.nii"]);
+        let Job::Segment(spaced) = cli.command.into_job() else { panic!("not a segment job") };
+        assert_eq!(spaced.folds, Some(["0", "1", "2"].map(str::to_owned).to_vec()));
+        assert_eq!((job.step_size, job.device.as_str(), job.overwrite), (0.5, "auto", false));
     }
 }

@@ -10,14 +10,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Parser as _;
-use jobs::{Document, FailureKind};
+use jobs::{Document, Failure, FailureKind};
 use tracing_subscriber::EnvFilter;
 
 use crate::args::Cli;
 use crate::console::Console;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return refuse_arguments(&error),
+    };
     start_logging(cli.verbose);
     report_panics_as_failures();
     let cancel = cancel_on_ctrl_c();
@@ -31,6 +34,25 @@ fn main() -> ExitCode {
         return ExitCode::from(FailureKind::Output.exit_code());
     }
     ExitCode::from(document.exit_code)
+}
+
+/// Says what is wrong with the arguments as every other failure: a sentence, and one document where `--json` was asked for.
+fn refuse_arguments(error: &clap::Error) -> ExitCode {
+    let wants_json = std::env::args_os().take_while(|arg| arg != "--").any(|arg| arg == "--json");
+    if !error.use_stderr() || !wants_json {
+        error.exit();
+    }
+    let document = Document::new(Vec::new(), None, Some(Failure::new(FailureKind::Usage, usage_sentence(&error.to_string()))));
+    console::say(format_args!("{error}"));
+    // Nobody reads what cannot be written.
+    let _ = print(&document, true);
+    ExitCode::from(document.exit_code)
+}
+
+/// The first paragraph of clap's message, which may list missing arguments on lines of their own.
+fn usage_sentence(message: &str) -> &str {
+    let first = message.split("\n\n").next().unwrap_or(message);
+    first.strip_prefix("error: ").unwrap_or(first)
 }
 
 fn print(document: &Document, json: bool) -> io::Result<()> {
@@ -69,4 +91,16 @@ fn cancel_on_ctrl_c() -> Arc<AtomicBool> {
         tracing::warn!("Ctrl-C will stop at once instead of cleanly: {error}");
     }
     cancel
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_usage_error_is_one_sentence() {
+        let message = "error: the following required arguments were not provided:\n  --model <MODEL>\n\nUsage: voxelry segment\n";
+        let failure = Failure::new(FailureKind::Usage, usage_sentence(message));
+        assert_eq!(failure.sentence, "the following required arguments were not provided: --model <MODEL>");
+    }
 }

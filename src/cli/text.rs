@@ -114,10 +114,12 @@ fn weights_text(weights: &WeightsReport) -> String {
     }
     let Some(model) = &weights.model else { return text };
     line("name", &model.name);
+    line("model", &model.sha256);
     line("weights", &model.weights_sha256);
     line("licence", &model.licence.as_deref().unwrap_or("not stated; ask its publisher"));
     line("folds", &model.folds.join(", "));
     line("cost", &format!("{:.1} GMAC per tile", model.macs_per_tile as f64 / 1e9));
+    line("memory", &format!("{} MiB per tile at least", model.memory_mib_per_tile));
     line("channels", &model.channels.join(", "));
     line("tile", &format!("{} voxels of {} mm (network axes)", model.plan["patch_size"], model.plan["spacing_mm"]));
     line("origin", &model.origin);

@@ -44,7 +44,12 @@ pub struct Tile {
     pub split: u32,
     /// `mlp`: groups of four outputs per thread; 0 for `grn_partial`.
     pub rows: u32,
+    /// Voxels a thread carries through one sweep over the weights.
+    pub lanes: u32,
 }
+
+/// Voxels per thread where the tile has as many: each weight loaded then serves four multiply-adds.
+const LANES: u32 = 4;
 
 /// Threads of every workgroup.
 pub const THREADS: u32 = 64;
@@ -56,13 +61,14 @@ impl Tile {
     /// The tile of `mlp` for a block: as many voxels as fit `bytes`, enough rows in a chunk to keep all threads busy.
     pub fn mlp(in4: u32, out4: u32, bytes: u32) -> Self {
         let voxels = tile_voxels(in4, bytes).min(prev_power_of_two(16 * THREADS / out4.max(1)));
-        let share = THREADS / voxels;
-        Self { in4, voxels, split: share.max(8), rows: out4.div_ceil(share) }
+        let lanes = LANES.min(voxels);
+        let share = THREADS / (voxels / lanes);
+        Self { in4, voxels, split: share.max(8), rows: out4.div_ceil(share), lanes }
     }
 
     /// The tile of `grn_partial` for a block.
     pub fn grn_partial(in4: u32, hidden4: u32, bytes: u32) -> Self {
-        Self { in4, voxels: tile_voxels(in4, bytes), split: (THREADS / hidden4.max(1)).max(1), rows: 0 }
+        Self { in4, voxels: tile_voxels(in4, bytes), split: (THREADS / hidden4.max(1)).max(1), rows: 0, lanes: LANES }
     }
 }
 
@@ -145,8 +151,10 @@ impl Kernel {
         match self {
             Self::Depthwise { kernel, stride } => vec![("KERNEL", kernel), ("STRIDE", stride)],
             Self::DepthwiseUp { kernel } => vec![("KERNEL", kernel)],
-            Self::GrnPartial(tile) => vec![("IN4", tile.in4), ("VOXELS", tile.voxels), ("PARTS", tile.split)],
-            Self::Mlp(tile) => vec![("IN4", tile.in4), ("VOXELS", tile.voxels), ("CHUNK4", tile.split), ("ROWS", tile.rows)],
+            Self::GrnPartial(tile) => vec![("IN4", tile.in4), ("VOXELS", tile.voxels), ("LANES", tile.lanes), ("PARTS", tile.split)],
+            Self::Mlp(tile) => {
+                vec![("IN4", tile.in4), ("VOXELS", tile.voxels), ("LANES", tile.lanes), ("CHUNK4", tile.split), ("ROWS", tile.rows)]
+            }
             _ => vec![],
         }
     }
@@ -168,9 +176,9 @@ mod tests {
         for in4 in [1, 2, 3, 8, 16, 24, 32, 64, 128, 256] {
             for out4 in [1, 2, 3, 8, 16, 32, 64, 128, 256, 512] {
                 let tile = Tile::mlp(in4, out4, WORKGROUP_BYTES);
-                assert!((tile.in4 + tile.split) * tile.voxels * 16 <= WORKGROUP_BYTES, "{tile:?}");
-                assert!(tile.rows * (THREADS / tile.voxels) >= out4, "{tile:?}");
-                assert!(tile.rows <= 16, "{tile:?}");
+                assert!(Kernel::Mlp(tile).workgroup_bytes() <= u64::from(WORKGROUP_BYTES), "{tile:?}");
+                assert!(tile.rows * (THREADS / (tile.voxels / tile.lanes)) >= out4, "{tile:?}");
+                assert!(tile.rows * tile.lanes <= 16, "{tile:?}");
             }
         }
     }

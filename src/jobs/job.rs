@@ -57,6 +57,9 @@ pub struct SegmentJob {
     /// Also writes one float volume per label.
     #[serde(default)]
     pub save_probabilities: bool,
+    /// Replaces a mask that Voxelry did not write, or that was edited since.
+    #[serde(default)]
+    pub overwrite: bool,
 }
 
 /// Reads a study and writes it as NIfTI.
@@ -73,6 +76,9 @@ pub struct ConvertJob {
     pub volume: Option<usize>,
     /// `.nii` or `.nii.gz`.
     pub output: PathBuf,
+    /// Replaces a file that is there already.
+    #[serde(default)]
+    pub overwrite: bool,
 }
 
 /// Describes a file or folder.
@@ -102,6 +108,19 @@ pub struct ImportJob {
     /// Licence of the weights, as their publisher states it.
     #[serde(default)]
     pub licence: Option<String>,
+    /// What the network was trained with, which no checkpoint says; when absent as the model file says, else mean.
+    #[serde(default)]
+    pub grn_reduction: Option<GrnReduction>,
+}
+
+/// What global response normalisation divides by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum GrnReduction {
+    /// The mean over channels, as in the public MedNeXt code.
+    Mean,
+    /// The sum over channels, as in the paper's text.
+    Sum,
 }
 
 /// Looks at devices and tries the kernels on them.
@@ -164,6 +183,8 @@ mod tests {
         let Job::Segment(segment) = &job else { panic!("{job:?}") };
         assert_eq!((segment.step_size, segment.device.as_str(), segment.disable_tta), (0.5, "auto", false));
         assert_eq!(serde_json::from_str::<Job>(&serde_json::to_string(&job).unwrap()).unwrap(), job);
+        let import: ImportJob = serde_json::from_str(r#"{"input":"a","output":"b","grn_reduction":"sum"}"#).unwrap();
+        assert_eq!((import.licence, import.grn_reduction), (None, Some(GrnReduction::Sum)));
     }
 
     #[test]

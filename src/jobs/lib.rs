@@ -11,7 +11,7 @@ mod report;
 mod timestamp;
 
 pub use event::{Event, Notice, Stage};
-pub use job::{BenchJob, ConvertJob, DemoJob, DoctorJob, ImportJob, InspectJob, InspectWeightsJob, Job, SegmentJob};
+pub use job::{BenchJob, ConvertJob, DemoJob, DoctorJob, GrnReduction, ImportJob, InspectJob, InspectWeightsJob, Job, SegmentJob};
 pub use outcome::{Document, Failure, FailureKind};
 pub use provenance::{ModelIdentity, Parameters, Provenance, SourceIdentity};
 pub use report::{

@@ -206,7 +206,9 @@ pub struct WeightsReport {
 pub struct ModelReport {
     /// Name the model gives itself.
     pub name: String,
-    /// SHA-256 over all weights, whatever the container; what a mask's provenance names.
+    /// SHA-256 over network, plan, labels and all weights, whatever the container; what a mask's provenance names.
+    pub sha256: String,
+    /// SHA-256 over all weights alone.
     pub weights_sha256: String,
     /// Licence, if stated.
     pub licence: Option<String>,
@@ -216,6 +218,8 @@ pub struct ModelReport {
     pub folds: Vec<String>,
     /// Multiply-accumulates per tile.
     pub macs_per_tile: u64,
+    /// Memory one tile and one fold's weights take at least, MiB.
+    pub memory_mib_per_tile: u64,
     /// Image channels, in the order of `_0000`, `_0001`, ...
     pub channels: Vec<String>,
     /// Structures: value and name.

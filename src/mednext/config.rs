@@ -108,7 +108,7 @@ impl fmt::Display for Config {
         if !self.grn_exceptions.is_empty() {
             write!(f, " but in {}", self.grn_exceptions.join(", "))?;
         }
-        if self.grn && self.grn_reduction == GrnReduction::Sum { write!(f, " by sum") } else { Ok(()) }
+        if self.uses_grn() && self.grn_reduction == GrnReduction::Sum { write!(f, " by sum") } else { Ok(()) }
     }
 }
 
@@ -137,6 +137,11 @@ impl Config {
             grn_reduction: GrnReduction::Mean,
             deep_supervision,
         }
+    }
+
+    /// Whether any block has GRN.
+    pub fn uses_grn(&self) -> bool {
+        self.grn || !self.grn_exceptions.is_empty()
     }
 
     /// Whether the block of that name has GRN.

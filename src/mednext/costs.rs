@@ -1,9 +1,6 @@
 //! What a network costs: parameters, arithmetic, memory.
 
-use crate::graph::{Block, BlockKind, Graph, Node, Op};
-
-/// Level from which a block's expanded tensor is stored: there it is small, and recomputing it is not cheap.
-const STORE_HIDDEN_FROM_LEVEL: usize = 2;
+use crate::graph::{Block, BlockKind, Graph, Node, Op, Param};
 
 /// Multiply-accumulates of one tile with the main head alone, by kind of convolution.
 ///
@@ -35,26 +32,10 @@ impl Macs {
     }
 }
 
-/// Bytes one run needs at least, all in f32.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct MemoryEstimate {
-    /// Weights of one fold, without auxiliary heads.
-    pub weights: u64,
-    /// Most activations alive at once; see [`Graph::memory`].
-    pub activations: u64,
-}
-
-impl MemoryEstimate {
-    /// Weights and activations.
-    pub fn total(&self) -> u64 {
-        self.weights + self.activations
-    }
-}
-
 impl Graph {
     /// Learnable values, auxiliary heads included where the graph has them.
     pub fn parameter_count(&self) -> usize {
-        self.params().iter().map(crate::graph::Param::numel).sum()
+        self.params().iter().map(Param::numel).sum()
     }
 
     /// Arithmetic of one tile through `out_0`.
@@ -84,56 +65,36 @@ impl Graph {
         }
     }
 
-    /// Memory of one tile through `out_0`, for an engine that
-    /// - keeps an output until its last reader has run,
-    /// - never stores the expanded tensor at the two largest levels, nor an up block's expanded or depthwise tensor,
-    /// - writes a same-size block over its input, and an up block into the skip it is added to.
+    /// Bytes one tile through `out_0` needs at least: weights, one tensor per level beside the input, and one buffer for
+    /// the largest depthwise result or the logits. Sums for norms and GRN come on top.
     ///
-    /// The peak of a MedNeXt is then its full-size decoder block: that block's input and depthwise output.
-    pub fn memory(&self, patch_zyx: [usize; 3]) -> MemoryEstimate {
-        let main: Vec<&Node> = self.nodes_to_main_head().collect();
-        let weights = main.iter().flat_map(|node| self.node_params(node)).map(|param| param.numel() as u64 * 4).sum();
-        let bytes = |channels: usize, level: usize| channels as u64 * voxels(patch_zyx, level) * 4;
-        let last_read = self.last_reads(self.outputs[0]);
-        let mut peak = 0;
-        for (id, node) in self.nodes.iter().enumerate().take(self.outputs[0] + 1) {
-            let alive = |other: usize| other < id && last_read[other] >= id && !self.is_added_up_block(other);
-            let inputs: u64 =
-                (0..id).filter(|other| alive(*other)).map(|other| bytes(self.nodes[other].channels, self.nodes[other].level)).sum();
-            let scratch = match &node.op {
-                Op::Input | Op::Stem | Op::Head => bytes(node.channels, node.level),
-                Op::Add => 0,
-                Op::Block(block) if block.kind == BlockKind::Up => 0,
+    /// Expanded tensors are never stored, same-size blocks run in place, and up blocks write into the skip they are added
+    /// to. Depthwise results of up blocks above `store_up_bytes` exist one slab of planes at a time.
+    pub fn memory_bytes(&self, patch_zyx: [usize; 3], store_up_bytes: u64) -> u64 {
+        let mut weights = 0;
+        let mut levels = 0;
+        let mut scratch = 0;
+        for node in self.nodes_to_main_head() {
+            weights += self.node_params(node).iter().map(|param| param.numel() as u64 * 4).sum::<u64>();
+            let output = channel_bytes(node.channels) * voxels(patch_zyx, node.level);
+            match &node.op {
+                Op::Add => {}
+                Op::Input | Op::Stem => levels += output,
+                Op::Head => scratch = scratch.max(output),
                 Op::Block(block) => {
-                    let hidden = if node.level >= STORE_HIDDEN_FROM_LEVEL { bytes(block.hidden, node.level) } else { 0 };
-                    let in_place = block.kind == BlockKind::Same && last_read[node.inputs[0]] == id;
-                    let output = if in_place { 0 } else { bytes(node.channels, node.level) };
-                    bytes(block.in_channels, node.level) + hidden + output
+                    if block.kind == BlockKind::Down {
+                        levels += output;
+                    }
+                    scratch = scratch.max(depthwise_bytes(block, node.level, patch_zyx, store_up_bytes));
                 }
-            };
-            peak = peak.max(inputs + scratch);
+            }
         }
-        MemoryEstimate { weights, activations: peak }
+        weights + levels + scratch
     }
 
     /// Nodes `out_0` depends on: all but the auxiliary heads.
     fn nodes_to_main_head(&self) -> impl Iterator<Item = &Node> {
         self.nodes.iter().enumerate().filter(|(id, _)| !self.outputs[1..].contains(id)).map(|(_, node)| node)
-    }
-
-    fn last_reads(&self, last: usize) -> Vec<usize> {
-        let mut last_read = vec![0; self.nodes.len()];
-        for (id, node) in self.nodes.iter().enumerate().take(last + 1) {
-            for input in &node.inputs {
-                last_read[*input] = id;
-            }
-        }
-        last_read
-    }
-
-    /// An up block lives in the buffer of the skip it is added to, which is counted already.
-    fn is_added_up_block(&self, id: usize) -> bool {
-        matches!(&self.nodes[id].op, Op::Block(block) if block.kind == BlockKind::Up)
     }
 }
 
@@ -143,10 +104,7 @@ fn block_macs(block: &Block, level_out: usize, patch_zyx: [usize; 3]) -> Macs {
     // (voxels the depthwise and residual convolutions are counted on, voxels of the pointwise ones)
     let (spatial, pointwise) = match block.kind {
         BlockKind::Same | BlockKind::Down => (full, full),
-        BlockKind::Up => {
-            let odd = patch_zyx.map(|n| ((n >> level_out) as u64).saturating_sub(1)).iter().product();
-            (voxels(patch_zyx, level_out + 1), odd)
-        }
+        BlockKind::Up => (voxels(patch_zyx, level_out + 1), odd_grid(patch_zyx, level_out).iter().product()),
     };
     let residual = if block.kind == BlockKind::Same { 0 } else { spatial * c * o };
     Macs {
@@ -156,6 +114,27 @@ fn block_macs(block: &Block, level_out: usize, patch_zyx: [usize; 3]) -> Macs {
         compress: pointwise * e * o,
         residual,
     }
+}
+
+/// The `2n-1` grid of an up block.
+fn odd_grid(patch_zyx: [usize; 3], level_out: usize) -> [u64; 3] {
+    patch_zyx.map(|n| ((n >> level_out) as u64).saturating_sub(1))
+}
+
+/// What is stored of a block's depthwise result.
+fn depthwise_bytes(block: &Block, level_out: usize, patch_zyx: [usize; 3], store_up_bytes: u64) -> u64 {
+    let channels = channel_bytes(block.in_channels);
+    if block.kind != BlockKind::Up {
+        return channels * voxels(patch_zyx, level_out);
+    }
+    let [planes, rows, columns] = odd_grid(patch_zyx, level_out);
+    let plane = channels * rows * columns;
+    plane * planes.min((store_up_bytes / plane.max(1)).max(1))
+}
+
+/// One voxel in f32: channels lie in groups of four.
+fn channel_bytes(channels: usize) -> u64 {
+    channels.next_multiple_of(4) as u64 * 4
 }
 
 fn voxels(patch_zyx: [usize; 3], level: usize) -> u64 {
@@ -232,10 +211,14 @@ mod tests {
     }
 
     #[test]
-    fn peak_is_two_full_size_tensors() {
-        let config = preset("L", Generation::V2, 3, 32);
-        let memory = graph(&config).unwrap().memory([128; 3]);
-        assert_eq!(memory.activations, 2 * 32 * 128 * 128 * 128 * 4);
-        assert_eq!(memory.weights, 61_969_251 * 4);
+    fn memory_is_levels_scratch_and_weights() {
+        let graph = graph(&preset("L", Generation::V2, 3, 32)).unwrap();
+        let full = 128_u64.pow(3) * 4;
+        // The input in four channels, 32 channels at full size, twice the channels at an eighth of the voxels per level.
+        let levels = full * 4 + [0, 1, 2, 3, 4].map(|level| ((full * 32) << level) >> (3 * level)).iter().sum::<u64>();
+        let weights = 61_969_251 * 4;
+        assert_eq!(graph.memory_bytes([128; 3], 128 << 20), levels + full * 32 + weights, "full-size blocks need the most");
+        let up = 64 * 127_u64.pow(3) * 4;
+        assert_eq!(graph.memory_bytes([128; 3], u64::MAX), levels + up + weights, "a stored up block needs twice that");
     }
 }

@@ -47,7 +47,9 @@ pub struct InspectedModel {
     pub name: String,
     /// Folds in order.
     pub folds: Vec<String>,
-    /// SHA-256 over all weights, whatever the container.
+    /// [`Model::sha256`].
+    pub sha256: String,
+    /// [`Model::weights_sha256`].
     pub weights_sha256: String,
     /// Output structures.
     pub labels: ModelLabels,
@@ -131,6 +133,7 @@ fn of_model(kind: InspectedKind, sha256: Option<String>, model: &Model) -> Inspe
         model: Some(InspectedModel {
             name: model.name.clone(),
             folds: model.folds.iter().map(|fold| fold.name.clone()).collect(),
+            sha256: model.sha256(),
             weights_sha256: model.weights_sha256(),
             labels: model.labels.clone(),
             plan: model.plan.clone(),

@@ -36,7 +36,7 @@ mod tests_model;
 
 pub use checkpoint::{Checkpoint, NnunetTraining, read_checkpoint};
 pub use config::{Config, ConfigError, Generation, GrnReduction, Preset};
-pub use costs::{Macs, MemoryEstimate};
+pub use costs::Macs;
 pub use error::ModelError;
 pub use graph::{Block, BlockKind, Graph, Node, NodeId, Op, Param, graph};
 pub use infer::{InferError, infer};

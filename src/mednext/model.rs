@@ -87,11 +87,32 @@ pub struct Model {
     pub card: ModelCard,
 }
 
+/// What decides a mask besides the weights, in this order.
+#[derive(Serialize)]
+struct Behaviour<'a> {
+    config: &'a Config,
+    plan: &'a InferencePlan,
+    labels: &'a ModelLabels,
+}
+
 impl Model {
-    /// SHA-256 over all weights (folds in order, tensors by name, little-endian f32), hexadecimal: the same whatever
-    /// file the model was read from.
+    /// SHA-256 over everything that decides a mask, hexadecimal: network, plan and labels as JSON, then all weights as in
+    /// [`Model::weights_sha256`]. The same whatever file the model was read from; name and card do not count.
+    ///
+    /// Model files hold this value, so the JSON of networks, plans and labels must not change: a field added later is left
+    /// out where it has its default.
+    pub fn sha256(&self) -> String {
+        let behaviour = Behaviour { config: &self.config, plan: &self.plan, labels: &self.labels };
+        let json = serde_json::to_vec(&behaviour).expect("plain data is always JSON");
+        self.hash_weights(Sha256::new_with_prefix(json))
+    }
+
+    /// SHA-256 over all weights (folds in order, tensors by name, little-endian f32), hexadecimal.
     pub fn weights_sha256(&self) -> String {
-        let mut hash = Sha256::new();
+        self.hash_weights(Sha256::new())
+    }
+
+    fn hash_weights(&self, mut hash: Sha256) -> String {
         for (_, tensor) in self.tensors() {
             for chunk in tensor.data.chunks(1 << 16) {
                 hash.update(crate::safetensors_io::encode(chunk));

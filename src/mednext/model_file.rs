@@ -10,7 +10,6 @@ use serde::{Deserialize, Serialize};
 use crate::config::Config;
 use crate::error::ModelError;
 use crate::graph::graph;
-use crate::hash::HashingReader;
 use crate::model::{Fold, Model, ModelCard};
 use crate::nnunet::fold_name;
 use crate::plan::{InferencePlan, ModelLabels};
@@ -37,8 +36,8 @@ struct Description {
     labels: ModelLabels,
     folds: Vec<String>,
     card: ModelCard,
-    /// [`Model::weights_sha256`].
-    weights_sha256: String,
+    /// [`Model::sha256`].
+    sha256: String,
 }
 
 /// Writes a model, replacing the file only once the new one is complete on disk.
@@ -52,7 +51,7 @@ pub fn save(model: &Model, path: &Path) -> Result<(), ModelError> {
         labels: model.labels.clone(),
         folds: model.folds.iter().map(|fold| fold.name.clone()).collect(),
         card: model.card.clone(),
-        weights_sha256: model.weights_sha256(),
+        sha256: model.sha256(),
     };
     let write = || -> io::Result<()> {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -71,38 +70,41 @@ pub fn save(model: &Model, path: &Path) -> Result<(), ModelError> {
 /// Reads a model file and verifies its checksum; `folds` chooses by name (`0` or `fold_0`), all when absent.
 pub fn load(path: &Path, folds: Option<&[String]>) -> Result<Model, ModelError> {
     let invalid = |reason: String| ModelError::invalid(path, reason);
-    let (reader, header) = open(path)?;
+    let (mut reader, header) = open(path)?;
     let description = describe(&header).map_err(invalid)?;
-    let mut hashed = HashingReader::new(reader);
-    let tensors = read_tensors(&mut hashed, &header).map_err(|e| invalid(e.to_string()))?;
-    if hashed.finish() != description.weights_sha256 {
-        return Err(invalid("the checksum of this model file does not match: it is damaged, fetch or export it again".to_owned()));
-    }
-
+    let tensors = read_tensors(&mut reader, &header).map_err(|e| invalid(e.to_string()))?;
     let mut by_fold: BTreeMap<&str, Weights> = description.folds.iter().map(|name| (name.as_str(), Weights::default())).collect();
     for (name, tensor) in tensors {
         let weights = name.split_once('/').and_then(|(fold, name)| Some((by_fold.get_mut(fold)?, name)));
         let Some((weights, name)) = weights else { return Err(invalid(format!("the tensor {name} belongs to no fold of this model"))) };
         weights.insert(name, tensor);
     }
-    let wanted: Vec<String> = match folds {
-        Some(folds) => folds.iter().map(|fold| fold_name(fold)).collect(),
-        None => description.folds.clone(),
-    };
-    let mut chosen: Vec<Fold> = Vec::new();
-    for name in wanted {
-        if chosen.iter().any(|fold| fold.name == name) {
-            continue;
-        }
-        let Some(weights) = by_fold.remove(name.as_str()) else {
-            return Err(invalid(format!("there is no {name} in this model, only {}", description.folds.join(", "))));
-        };
-        chosen.push(Fold { name, weights });
+    let weights_of = |name: &String| by_fold.remove(name.as_str()).unwrap_or_default();
+    let all: Vec<Weights> = description.folds.iter().map(weights_of).collect();
+    let Description { name, config, plan, labels, card, folds: names, sha256, .. } = description;
+    let all = names.into_iter().zip(all).map(|(name, weights)| Fold { name, weights }).collect();
+    let mut model = Model { name, config, plan, labels, folds: all, card };
+    if model.sha256() != sha256 {
+        return Err(invalid("the checksum of this model file does not match: it is damaged, fetch or export it again".to_owned()));
     }
-    let Description { name, config, plan, labels, card, .. } = description;
-    let model = Model { name, config, plan, labels, folds: chosen, card };
     check(&model).map_err(invalid)?;
+    if let Some(wanted) = folds {
+        model.folds = choose(model.folds, wanted).map_err(invalid)?;
+    }
     Ok(model)
+}
+
+fn choose(mut folds: Vec<Fold>, wanted: &[String]) -> Result<Vec<Fold>, String> {
+    let names: Vec<String> = folds.iter().map(|fold| fold.name.clone()).collect();
+    let mut chosen: Vec<Fold> = Vec::new();
+    for name in wanted.iter().map(|fold| fold_name(fold)) {
+        if let Some(index) = folds.iter().position(|fold| fold.name == name) {
+            chosen.push(folds.swap_remove(index));
+        } else if !names.contains(&name) {
+            return Err(format!("there is no {name} in this model, only {}", names.join(", ")));
+        }
+    }
+    if chosen.is_empty() { Err("no fold was chosen".to_owned()) } else { Ok(chosen) }
 }
 
 /// Whether a safetensors file is one of ours.

@@ -10,12 +10,16 @@ use crate::model::{Fold, Model, ModelCard, Provenance, SourceFile, SourceKind, c
 use crate::nnunet_plan::{Dataset, Plans, inference_plan, model_labels, parse};
 use crate::source::Source;
 
+const FINAL: &str = "checkpoint_final.pth";
+const BEST: &str = "checkpoint_best.pth";
+
 /// Which parts of a result folder to take.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NnunetOptions {
-    /// Folds by number or `all`, with or without `fold_`; every numbered one when absent, as nnU-Net does.
+    /// Folds by number or `all`, with or without `fold_`, each with the checkpoint it has. When absent, every numbered one
+    /// that has the wanted checkpoint, as nnU-Net does, or the other checkpoint where no fold has the wanted one.
     pub folds: Option<Vec<String>>,
-    /// Takes `checkpoint_best.pth` where there is one. It is taken anyway where `checkpoint_final.pth` is missing.
+    /// Wants `checkpoint_best.pth` instead of `checkpoint_final.pth`.
     pub prefer_best: bool,
 }
 
@@ -39,7 +43,11 @@ fn read(source: &mut Source, path: &Path, options: &NnunetOptions) -> Result<Mod
     let dataset_bytes = source.read_json(&dataset_name)?;
     let dataset: Dataset = parse(&dataset_bytes).map_err(|e| ModelError::invalid(&source.shown(&dataset_name), e.to_string()))?;
 
-    let chosen = choose_folds(&fold_names(&names, &root), options).map_err(|reason| ModelError::invalid(path, reason))?;
+    let chosen = match &options.folds {
+        Some(wanted) => choose_folds(&folds_with(&names, &root, &[FINAL, BEST]), wanted),
+        None => Ok(detect_folds(&names, &root, options.prefer_best)),
+    };
+    let chosen = chosen.map_err(|reason| ModelError::invalid(path, reason))?;
     let mut files = vec![json_file("plans.json", &plans_bytes), json_file("dataset.json", &dataset_bytes)];
     let mut read: Vec<(Fold, Checkpoint)> = Vec::new();
     for name in chosen {
@@ -96,7 +104,7 @@ fn find_model(names: &[String]) -> Result<String, String> {
         .iter()
         .filter_map(|name| name.strip_suffix("plans.json"))
         .filter(|root| root.is_empty() || root.ends_with('/'))
-        .filter(|root| has(format!("{root}dataset.json")) && !fold_names(names, root).is_empty())
+        .filter(|root| has(format!("{root}dataset.json")) && !folds_with(names, root, &[FINAL, BEST]).is_empty())
         .collect();
     match candidates[..] {
         [root] => Ok(root.to_owned()),
@@ -110,40 +118,39 @@ fn listed(candidates: &[&str]) -> String {
     shown.collect::<Vec<_>>().join(", ") + if candidates.len() > 10 { ", ..." } else { "" }
 }
 
-/// Folders below the model that hold a checkpoint.
-fn fold_names(names: &[String], root: &str) -> BTreeSet<String> {
+/// Folds below the model that hold one of these files.
+fn folds_with(names: &[String], root: &str, files: &[&str]) -> BTreeSet<String> {
     let folds = names.iter().filter_map(|name| {
         let (fold, file) = name.strip_prefix(root)?.split_once('/')?;
-        (fold.starts_with("fold_") && matches!(file, "checkpoint_final.pth" | "checkpoint_best.pth")).then(|| fold.to_owned())
+        (fold.starts_with("fold_") && files.contains(&file)).then(|| fold.to_owned())
     });
     folds.collect()
 }
 
-fn choose_folds(available: &BTreeSet<String>, options: &NnunetOptions) -> Result<Vec<String>, String> {
-    let list = || available.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+/// The numbered folds that have the wanted checkpoint (`predict_from_raw_data.py`, `auto_detect_available_folds`). Where
+/// nnU-Net would find nothing, `fold_all` and then the other checkpoint serve.
+fn detect_folds(names: &[String], root: &str, prefer_best: bool) -> Vec<String> {
+    let files = if prefer_best { [BEST, FINAL] } else { [FINAL, BEST] };
+    let available = files.map(|file| folds_with(names, root, &[file])).into_iter().find(|folds| !folds.is_empty()).unwrap_or_default();
+    let number = |name: &String| name.strip_prefix("fold_").and_then(|n| n.parse::<u64>().ok());
+    let mut numbered: Vec<String> = available.iter().filter(|name| number(name).is_some()).cloned().collect();
+    numbered.sort_by_key(number);
+    if numbered.is_empty() { available.into_iter().take(1).collect() } else { numbered }
+}
+
+fn choose_folds(available: &BTreeSet<String>, wanted: &[String]) -> Result<Vec<String>, String> {
     let mut chosen = Vec::new();
-    match &options.folds {
-        Some(wanted) => {
-            for fold in wanted {
-                let name = fold_name(fold);
-                if !available.contains(&name) {
-                    return Err(format!("there is no {name} here, only {}", list()));
-                }
-                if !chosen.contains(&name) {
-                    chosen.push(name);
-                }
-            }
+    for fold in wanted {
+        let name = fold_name(fold);
+        if !available.contains(&name) {
+            let list = available.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+            return Err(format!("there is no {name} here, only {list}"));
         }
-        None => {
-            let number = |name: &String| name.strip_prefix("fold_").and_then(|n| n.parse::<u64>().ok());
-            chosen.extend(available.iter().filter(|name| number(name).is_some()).cloned());
-            chosen.sort_by_key(number);
-            if chosen.is_empty() {
-                chosen.extend(available.iter().take(1).cloned());
-            }
+        if !chosen.contains(&name) {
+            chosen.push(name);
         }
     }
-    if chosen.is_empty() { Err("no fold was chosen".to_owned()) } else { Ok(chosen) }
+    Ok(chosen)
 }
 
 /// `0` and `fold_0` mean the same.
@@ -152,7 +159,7 @@ pub(crate) fn fold_name(fold: &str) -> String {
 }
 
 fn checkpoint_name(names: &[String], root: &str, fold: &str, prefer_best: bool) -> String {
-    let [last, best] = ["final", "best"].map(|kind| format!("{fold}/checkpoint_{kind}.pth"));
+    let [last, best] = [FINAL, BEST].map(|file| format!("{fold}/{file}"));
     let has = |name: &str| names.contains(&format!("{root}{name}"));
     if has(&best) && (prefer_best || !has(&last)) { best } else { last }
 }

@@ -59,14 +59,22 @@ struct Configuration {
     previous_stage: Option<String>,
 }
 
-/// Defaults of `resample_data_or_seg_to_shape`.
+/// Arguments of `resample_data_or_seg_to_shape` with its defaults (`preprocessing/resampling/default_resampling.py`).
 #[derive(Deserialize)]
 struct ResamplingArguments {
+    #[serde(default)]
+    is_seg: bool,
     #[serde(default = "cubic")]
     order: u8,
     #[serde(default)]
     order_z: u8,
+    /// Only an explicit null lets the spacing decide.
+    #[serde(default = "never")]
     force_separate_z: Option<bool>,
+    #[serde(default = "anisotropy_threshold")]
+    separate_z_anisotropy_threshold: f64,
+    #[serde(flatten)]
+    others: BTreeMap<String, Value>,
 }
 
 fn default_label_manager() -> String {
@@ -79,6 +87,15 @@ fn default_preprocessor() -> String {
 
 fn cubic() -> u8 {
     3
+}
+
+fn never() -> Option<bool> {
+    Some(false)
+}
+
+/// nnU-Net's `ANISO_THRESHOLD`.
+fn anisotropy_threshold() -> f64 {
+    3.0
 }
 
 #[derive(Deserialize)]
@@ -182,8 +199,8 @@ pub(crate) fn inference_plan(
         transpose_forward: plans.transpose_forward,
         transpose_backward: plans.transpose_backward,
         channels: channels(plans, dataset, &chosen.normalization_schemes, &chosen.use_mask_for_norm, config.in_channels)?,
-        resample_data: resampling(&chosen.resampling_fn_data_kwargs),
-        resample_logits: resampling(&chosen.resampling_fn_probabilities_kwargs),
+        resample_data: resampling(&chosen.resampling_fn_data_kwargs)?,
+        resample_logits: resampling(&chosen.resampling_fn_probabilities_kwargs)?,
         mirror_axes: mirror_axes.to_vec(),
         reorient_to_ras: reorients(&plans.image_reader_writer)?,
     };
@@ -226,8 +243,18 @@ fn reorients(reader: &str) -> Result<bool, String> {
     }
 }
 
-fn resampling(arguments: &ResamplingArguments) -> Resampling {
-    Resampling { order: arguments.order, order_z: arguments.order_z, force_separate_z: arguments.force_separate_z }
+fn resampling(arguments: &ResamplingArguments) -> Result<Resampling, String> {
+    if let Some(name) = arguments.others.keys().next() {
+        return Err(format!("the plans resample with the argument {name}, which is not supported"));
+    }
+    if arguments.is_seg {
+        return Err("the plans resample images or logits as if they were segmentations (is_seg), which is not supported".to_owned());
+    }
+    let (threshold, usual) = (arguments.separate_z_anisotropy_threshold, anisotropy_threshold());
+    if threshold.total_cmp(&usual).is_ne() {
+        return Err(format!("the plans resample with separate_z_anisotropy_threshold {threshold}, and only {usual} is supported"));
+    }
+    Ok(Resampling { order: arguments.order, order_z: arguments.order_z, force_separate_z: arguments.force_separate_z })
 }
 
 fn channels(plans: &Plans, dataset: &Dataset, schemes: &[String], masks: &[bool], count: usize) -> Result<Vec<Channel>, String> {

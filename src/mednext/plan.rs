@@ -147,6 +147,9 @@ impl InferencePlan {
         if let Some(order) = orders.as_flattened().iter().find(|order| ![0, 1, 3].contains(*order)) {
             return refuse(format!("resampling with splines of order {order} is not supported, only 0, 1 and 3"));
         }
+        if let Some(order) = orders[1].iter().find(|order| **order > 1) {
+            return refuse(format!("the plan resamples logits with splines of order {order}, and only 0 and 1 are supported"));
+        }
         Ok(())
     }
 }

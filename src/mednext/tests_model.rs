@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use zip::CompressionMethod;
 
 use crate::testing::{data, golden_folder, weights, write_below, zip_of};
-use crate::{Fold, InspectedKind, LabelRule, Model, NnunetOptions, Normalization, inspect, load, open_nnunet_folder, save};
+use crate::{Fold, InspectedKind, LabelRule, Model, NnunetOptions, Normalization, Resampling, inspect, load, open_nnunet_folder, save};
 
 const MODEL: &str = "Dataset901_SynthCT/nnUNetTrainer_MedNeXtV2Tiny__nnUNetPlans__3d_fullres";
 
@@ -107,7 +107,7 @@ fn our_file_round_trips() {
     let path = folder.path().join("model.safetensors");
     save(&model, &path).unwrap();
     assert_eq!(load(&path, None).unwrap(), model);
-    assert_eq!(Model::open(&path, None).unwrap().weights_sha256(), model.weights_sha256());
+    assert_eq!(Model::open(&path, None).unwrap().sha256(), model.sha256());
     let first = fs::read(&path).unwrap();
     save(&model, &path).unwrap();
     assert_eq!(fs::read(&path).unwrap(), first, "the same model gives the same bytes");
@@ -124,7 +124,41 @@ fn our_file_round_trips() {
         (InspectedKind::Model, 432, model.folds[0].weights.numel())
     );
     let text = serde_json::to_string(&inspection).unwrap();
-    assert!(text.contains(&model.weights_sha256()) && text.contains("\"fold_all/up_0.conv1.weight\""));
+    assert!(text.contains(&model.sha256()) && text.contains(&model.weights_sha256()) && text.contains("\"fold_all/up_0.conv1.weight\""));
+}
+
+#[test]
+fn the_hash_covers_all_that_decides_a_mask_and_nothing_else() {
+    let model = golden();
+    let hash_of = |edit: fn(&mut Model)| {
+        let mut other = model.clone();
+        edit(&mut other);
+        other.sha256()
+    };
+    let edits: [fn(&mut Model); 5] = [
+        |model| model.config.grn_reduction = crate::GrnReduction::Sum,
+        |model| model.plan.spacing_mm[0] += 1e-12,
+        |model| model.labels.names[0].value = 7,
+        |model| model.labels.names[0].name.push('s'),
+        |model| model.folds.push(model.folds[0].clone()),
+    ];
+    for (index, edit) in edits.into_iter().enumerate() {
+        assert_ne!(hash_of(edit), model.sha256(), "edit {index}");
+    }
+    assert_eq!(hash_of(|model| model.name.push('2')), model.sha256());
+    assert_eq!(hash_of(|model| model.card.licence = Some("CC0-1.0".to_owned())), model.sha256());
+    assert_eq!(hash_of(|model| model.folds[0].name = "fold_4".to_owned()), model.sha256());
+}
+
+#[test]
+fn the_grn_reduction_round_trips() {
+    let mut model = golden();
+    model.config.grn_reduction = crate::GrnReduction::Sum;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.safetensors");
+    save(&model, &path).unwrap();
+    assert_eq!(load(&path, None).unwrap(), model);
+    assert!(inspect(&path).unwrap().config.unwrap().to_string().ends_with(" by sum"));
 }
 
 #[test]
@@ -141,6 +175,21 @@ fn damaged_or_future_files_are_refused() {
     let mut flipped = good.clone();
     *flipped.last_mut().unwrap() ^= 1;
     assert!(reload(&flipped).contains("the checksum of this model file does not match"));
+    let edited = |from: &str, to: &str| {
+        let mut bytes = good.clone();
+        let at = good.windows(from.len()).position(|bytes| bytes == from.as_bytes()).unwrap();
+        bytes[at..at + from.len()].copy_from_slice(to.as_bytes());
+        bytes
+    };
+    for (from, to) in [
+        (r#"\"spacing_mm\":[3.0"#, r#"\"spacing_mm\":[4.0"#),
+        (r#"\"name\":\"organ\",\"value\":1"#, r#"\"name\":\"organ\",\"value\":2"#),
+        (r#"\"grn_reduction\":\"mean\""#, r#"\"grn_reduction\":\"sum\" "#),
+        (r#"\"order\":3"#, r#"\"order\":1"#),
+    ] {
+        let text = reload(&edited(from, to));
+        assert!(text.contains("the checksum of this model file does not match"), "{to}: {text}");
+    }
     let version = br#"\"format_version\":1"#;
     let at = good.windows(version.len()).position(|bytes| bytes == version).unwrap();
     let mut future = good.clone();
@@ -174,9 +223,10 @@ fn folds_are_chosen_as_nnunet_does() {
     );
     let names = |model: &Model| model.folds.iter().map(|fold| fold.name.clone()).collect::<Vec<_>>();
     let numbered = open_folder(&parts, None).unwrap();
-    assert_eq!(names(&numbered), ["fold_2", "fold_10"]);
-    assert_eq!(numbered.card.provenance.files[2].name, "fold_2/checkpoint_best.pth");
+    assert_eq!(names(&numbered), ["fold_10"], "nnU-Net leaves folds without checkpoint_final.pth out");
     assert_eq!(numbered.plan.mirror_axes, [0, 1, 2]);
+    let unfinished = open_folder(&parts, Some(&["2".to_owned()])).unwrap();
+    assert_eq!(unfinished.card.provenance.files[2].name, "fold_2/checkpoint_best.pth");
     let all = open_folder(&parts, Some(&["all".to_owned(), "fold_10".to_owned()])).unwrap();
     assert_eq!(names(&all), ["fold_all", "fold_10"]);
     assert_eq!(all.plan.mirror_axes, [] as [usize; 0], "the first fold decides");
@@ -197,6 +247,23 @@ fn the_best_checkpoint_can_be_preferred() {
     }
     let axes = |prefer_best| open_nnunet_folder(folder.path(), &NnunetOptions { folds: None, prefer_best }).unwrap().plan.mirror_axes;
     assert_eq!((axes(false).len(), axes(true).len()), (3, 0));
+
+    let names = |files: &[(&str, &Path)], prefer_best| {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, bytes) in entries(|_| {}, two_labels, files) {
+            write_below(folder.path(), &name, &bytes);
+        }
+        let model = open_nnunet_folder(folder.path(), &NnunetOptions { folds: None, prefer_best }).unwrap();
+        model.card.provenance.files[2..].iter().map(|file| file.name.clone()).collect::<Vec<_>>()
+    };
+    let [final_0, best_1, best_2, final_all] =
+        ["fold_0/checkpoint_final.pth", "fold_1/checkpoint_best.pth", "fold_2/checkpoint_best.pth", "fold_all/checkpoint_final.pth"];
+    let mixed = [(final_0, tiny.as_path()), (best_1, &tiny), (best_2, &tiny)];
+    assert_eq!(names(&mixed, false), [final_0]);
+    assert_eq!(names(&mixed, true), [best_1, best_2]);
+    assert_eq!(names(&mixed[..1], true), [final_0]);
+    assert_eq!(names(&mixed[1..], false), [best_1, best_2], "no fold is finished");
+    assert_eq!(names(&[(best_1, &tiny), (final_all, &tiny)], false), [final_all]);
 }
 
 #[test]
@@ -251,8 +318,32 @@ fn plans_that_need_something_else_are_refused_by_name() {
     assert!(statistics.contains("lacks the intensity statistics of CT"), "{statistics}");
     let order = refuse(|plans| plans["transpose_forward"] = json!([2, 0, 1]));
     assert!(order.contains("not each other's inverse"), "{order}");
+    let logits = refuse(|plans| full_resolution(plans)["resampling_fn_probabilities_kwargs"]["order"] = json!(3));
+    assert!(logits.contains("resamples logits with splines of order 3, and only 0 and 1 are supported"), "{logits}");
     let spacing = refuse(|plans| full_resolution(plans)["spacing"] = json!([3.0, 0.0, 0.8]));
     assert!(spacing.contains("impossible spacing"), "{spacing}");
+}
+
+#[test]
+fn resampling_arguments_have_nnunets_defaults() {
+    let resampling = |arguments: Value| {
+        let edit = |plans: &mut Value| {
+            full_resolution(plans)["resampling_fn_data_kwargs"] = arguments.clone();
+            full_resolution(plans)["resampling_fn_probabilities_kwargs"]["order_z"] = json!(1);
+        };
+        with_tiny(edit, |_| {}).map(|model| model.plan.resample_data)
+    };
+    let expected = |order, order_z, force_separate_z| Ok(Resampling { order, order_z, force_separate_z });
+    assert_eq!(resampling(json!({})), expected(3, 0, Some(false)));
+    assert_eq!(resampling(json!({"force_separate_z": null, "order": 1})), expected(1, 0, None));
+    assert_eq!(resampling(json!({"force_separate_z": true, "is_seg": false, "order_z": 1})), expected(3, 1, Some(true)));
+    assert_eq!(resampling(json!({"separate_z_anisotropy_threshold": 3})), expected(3, 0, Some(false)));
+    let threshold = resampling(json!({"separate_z_anisotropy_threshold": 2.5})).unwrap_err();
+    assert!(threshold.contains("separate_z_anisotropy_threshold 2.5, and only 3 is supported"), "{threshold}");
+    let unknown = resampling(json!({"order": 3, "memefficient": true})).unwrap_err();
+    assert!(unknown.contains("with the argument memefficient, which is not supported"), "{unknown}");
+    let segmentation = resampling(json!({"is_seg": true})).unwrap_err();
+    assert!(segmentation.contains("as if they were segmentations"), "{segmentation}");
 }
 
 #[test]

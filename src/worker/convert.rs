@@ -6,7 +6,7 @@ use jobs::{ConvertJob, ConvertReport, Failure, Placement, Stage};
 use volume::{Scan, Volume};
 
 use crate::failure;
-use crate::files::{check_nifti_target, check_not_a_source};
+use crate::files::{Existing, check_absent, check_nifti_target, check_not_a_source};
 use crate::run::Run;
 use crate::study;
 
@@ -15,6 +15,7 @@ pub(crate) fn convert(job: &ConvertJob, run: &mut Run<'_>) -> Result<ConvertRepo
     let inputs = std::slice::from_ref(&job.input);
     check_nifti_target(&job.output)?;
     check_not_a_source(&job.output, inputs)?;
+    check_absent(&job.output, Existing::from_flag(job.overwrite))?;
     let options = OpenOptions { series: job.series.clone(), volume: job.volume, ..OpenOptions::default() };
     let loaded = study::read(inputs, &options, run)?;
     let scan = &loaded.scans[0];

@@ -9,7 +9,7 @@ use jobs::{DemoJob, DemoReport, Failure, FailureKind, Report, Stage, StructureSc
 use pipeline::label_overlaps;
 use volume::LabelMap;
 
-use crate::files::{check_mask_untouched, create_folder, write_bytes};
+use crate::files::{Existing, check_mask_replaceable, create_folder, write_bytes};
 use crate::run::Run;
 use crate::session::{Session, Settings, load_model};
 use crate::{Ending, failure, preview, study};
@@ -19,6 +19,9 @@ const SAMPLE: &str = "sample";
 const TRUTH: &str = "sample/truth.nii.gz";
 /// Holds one `.safetensors`.
 const MODELS: &str = "models";
+
+/// Stands under the picture, which may travel without the words around it.
+const CAPTION: &str = "synthetic study, not for diagnosis";
 
 /// Below this overlap the program computes something else than it should on this machine.
 const PLAUSIBLE_DICE: f64 = 0.6;
@@ -31,7 +34,7 @@ pub(crate) fn demo(job: &DemoJob, run: &mut Run<'_>) -> Result<Ending, Failure> 
     settings.check()?;
     let mask_path = job.output.join("mask.nii.gz");
     create_folder(&job.output)?;
-    check_mask_untouched(&mask_path)?;
+    check_mask_replaceable(&mask_path, Existing::Keep)?;
 
     let study = study::read(&[assets.join(SAMPLE)], &OpenOptions::default(), run)?;
     let truth = nifti::read_labels(&assets.join(TRUTH), &ReadOptions::default()).map_err(|error| failure::reading(&error))?;
@@ -40,7 +43,7 @@ pub(crate) fn demo(job: &DemoJob, run: &mut Run<'_>) -> Result<Ending, Failure> 
     let finished = session.segment(study, &mask_path, false, run)?;
 
     run.stage(Stage::Writing)?;
-    let picture = preview::png(&scan, &finished.mask).map_err(|error| Failure::new(FailureKind::Internal, error.to_string()))?;
+    let picture = preview::png(&scan, &finished.mask, CAPTION).map_err(|error| Failure::new(FailureKind::Internal, error.to_string()))?;
     let preview_path = job.output.join("preview.png");
     write_bytes(&preview_path, &picture)?;
     let structures = scores(&finished.mask, &truth)?;

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use formats::dicom::{self, SeriesInfo};
 use formats::nifti::{self, DEFAULT_BUDGET_BYTES, ReadOptions};
 use formats::{FormatError, Warning};
-use jobs::{Failure, FailureKind, FileReport, InspectJob, InspectReport, Placement, Report, SeriesReport, Stage};
+use jobs::{Failure, FailureKind, FileReport, InspectJob, InspectReport, Notice, Placement, Report, SeriesReport, Stage};
 use volume::Scan;
 
-use crate::cases::stem;
+use crate::cases::image_stem;
 use crate::run::Run;
 use crate::study::notice;
 use crate::{Ending, failure};
@@ -22,10 +22,12 @@ pub(crate) fn inspect(job: &InspectJob, run: &mut Run<'_>) -> Result<Ending, Fai
     if path.is_dir() {
         for image in images_in(path).map_err(|error| failure::reading(&FormatError::io("read", path, error)))? {
             run.check_cancelled()?;
+            run.speak_of(image.file_name().map(|name| name.to_string_lossy().into_owned()));
             report.files.push(describe_file(&image, run));
         }
+        run.speak_of(None);
         report.series = describe_series(path, run)?;
-    } else if nifti::is_nifti(path).map_err(|error| failure::reading(&error))? || stem(path).is_some() {
+    } else if nifti::is_nifti(path).map_err(|error| failure::reading(&error))? || image_stem(path).is_some() {
         report.files.push(describe_file(path, run));
     } else {
         report.series = describe_series(path, run)?;
@@ -39,7 +41,7 @@ fn images_in(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     let mut images = Vec::new();
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
-        if stem(&path).is_some() && path.is_file() {
+        if image_stem(&path).is_some() && path.is_file() {
             images.push(path);
         }
     }
@@ -53,7 +55,7 @@ fn describe_file(path: &Path, run: &mut Run<'_>) -> FileReport {
         Ok(loaded) => {
             report.placement = Some(Placement::from(&loaded.scan.geometry));
             report.value_range = Some(value_range(&loaded.scan));
-            report.warnings = tell(&loaded.warnings, run);
+            report.warnings = tell(&loaded.warnings, &[], run);
         }
         Err(error) => report.refused = Some(error.to_string()),
     }
@@ -66,19 +68,21 @@ fn value_range(scan: &Scan) -> [f32; 2] {
 
 fn describe_series(path: &Path, run: &mut Run<'_>) -> Result<Vec<SeriesReport>, Failure> {
     let scanned = dicom::scan(path).map_err(|error| failure::reading(&error))?;
-    tell(&scanned.warnings, run);
+    let of_folder = tell(&scanned.warnings, &[], run);
     let mut reports = Vec::with_capacity(scanned.series.len());
     for series in scanned.series {
         run.check_cancelled()?;
-        reports.push(describe_one(path, series, run));
+        run.speak_of(series.number.map(|number| format!("series {number}")));
+        reports.push(describe_one(path, series, &of_folder, run));
     }
+    run.speak_of(None);
     Ok(reports)
 }
 
-fn describe_one(path: &Path, series: SeriesInfo, run: &mut Run<'_>) -> SeriesReport {
+fn describe_one(path: &Path, series: SeriesInfo, of_folder: &[Notice], run: &mut Run<'_>) -> SeriesReport {
     let read = dicom::read(path, Some(&series.uid), DEFAULT_BUDGET_BYTES);
     let (placement, warnings, refused) = match read {
-        Ok(study) => (Some(Placement::from(&study.scan.geometry)), tell(&study.warnings, run), None),
+        Ok(study) => (Some(Placement::from(&study.scan.geometry)), tell(&study.warnings, of_folder, run), None),
         Err(error) => (None, Vec::new(), Some(error.to_string())),
     };
     SeriesReport {
@@ -94,14 +98,10 @@ fn describe_one(path: &Path, series: SeriesInfo, run: &mut Run<'_>) -> SeriesRep
     }
 }
 
-/// Reports doubts that were not reported yet: damaged files are named once, not with every series of their folder.
-fn tell(warnings: &[Warning], run: &mut Run<'_>) -> Vec<jobs::Notice> {
+/// Reports doubts but for those told already: damaged files are named once, not with every series of their folder.
+fn tell(warnings: &[Warning], told: &[Notice], run: &mut Run<'_>) -> Vec<Notice> {
     let notices: Vec<_> = warnings.iter().map(notice).collect();
-    for notice in &notices {
-        if !run.warnings().contains(notice) {
-            run.warn(notice.clone());
-        }
-    }
+    notices.iter().filter(|notice| !told.contains(notice)).for_each(|notice| run.warn(notice.clone()));
     notices
 }
 

@@ -1,4 +1,5 @@
-//! A picture of a scan with its mask: axial, coronal and sagittal slices at one scale, contours, letters and a legend.
+//! A picture of a scan with its mask: axial, coronal and sagittal slices at one scale, contours, letters,
+//! a legend and a caption.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +13,11 @@ use crate::font;
 const WINDOW_HU: [f32; 2] = [-160.0, 240.0];
 const BACKGROUND: Color = [16, 18, 22];
 const TEXT: Color = [205, 210, 218];
-const FILL_OPACITY: f32 = 0.32;
+const CAPTION_TEXT: Color = [130, 136, 146];
+/// Weak, so that the tissue beneath stays visible; the contour carries the label.
+const FILL_OPACITY: f32 = 0.12;
+/// Width of a contour.
+const CONTOUR_PX: usize = 2;
 /// Longest edge of the largest slice, pixels.
 const LONGEST_PX: f64 = 460.0;
 const MARGIN_PX: usize = 18;
@@ -30,8 +35,8 @@ struct Panel<'a> {
     letters: [&'static str; 4],
 }
 
-/// Draws three slices and encodes a PNG.
-pub(crate) fn png(scan: &Scan, mask: &LabelMap) -> Result<Vec<u8>, png::EncodingError> {
+/// Draws three slices above a legend, the caption and the window, and encodes a PNG.
+pub(crate) fn png(scan: &Scan, mask: &LabelMap, caption: &str) -> Result<Vec<u8>, png::EncodingError> {
     let lps: Orientation = "LPS".parse().expect("LPS is an orientation");
     let scan = reorient(scan, lps);
     let labels = ndarray::Array3::from_shape_fn(mask.voxels.size_zyx(), |(z, y, x)| mask.voxels.at([z, y, x]));
@@ -60,7 +65,7 @@ pub(crate) fn png(scan: &Scan, mask: &LabelMap) -> Result<Vec<u8>, png::Encoding
             letters: ["A", "P", "S", "I"],
         },
     ];
-    compose(&panels, &mask.table).to_png()
+    compose(&panels, &mask.table, caption).to_png()
 }
 
 /// The slice along an array axis that shows the largest share of every structure, so that small ones count as much as large
@@ -81,7 +86,7 @@ fn count<'a>(values: impl Iterator<Item = &'a u16>) -> BTreeMap<u16, f64> {
     counts
 }
 
-fn compose(panels: &[Panel<'_>], table: &LabelTable) -> Canvas {
+fn compose(panels: &[Panel<'_>], table: &LabelTable, caption: &str) -> Canvas {
     let extent_mm = |panel: &Panel<'_>| [0, 1].map(|axis| panel.values.len_of(Axis(axis)) as f64 * panel.spacing_mm[axis]);
     let longest_mm = panels.iter().flat_map(extent_mm).fold(0.0, f64::max);
     let sizes_px: Vec<[usize; 2]> =
@@ -91,7 +96,8 @@ fn compose(panels: &[Panel<'_>], table: &LabelTable) -> Canvas {
     let slices_height = sizes_px.iter().map(|[h, _]| *h).max().unwrap_or(0);
     let legend = legend_places(table, width);
     let legend_height = legend.last().map_or(0, |(_, row)| GAP_PX + (row + 1) * LEGEND_ROW_PX);
-    let mut canvas = Canvas::new(width, 2 * MARGIN_PX + slices_height + legend_height, BACKGROUND);
+    let height = 2 * MARGIN_PX + slices_height + legend_height + GAP_PX + LEGEND_ROW_PX;
+    let mut canvas = Canvas::new(width, height, BACKGROUND);
 
     let mut left = MARGIN_PX;
     for (panel, [height, width]) in panels.iter().zip(sizes_px) {
@@ -105,6 +111,10 @@ fn compose(panels: &[Panel<'_>], table: &LabelTable) -> Canvas {
         canvas.fill(x, y, font::HEIGHT * TEXT_SCALE, font::HEIGHT * TEXT_SCALE, label.color);
         font::draw(&mut canvas, &label.name.replace('_', " "), x + LEGEND_ROW_PX, y, TEXT_SCALE, TEXT);
     }
+    let [black, white] = WINDOW_HU;
+    let caption = format!("{caption}   window {} level {} HU", white - black, (black + white) / 2.0);
+    let caption_top = height - MARGIN_PX - font::HEIGHT * TEXT_SCALE;
+    font::draw(&mut canvas, &caption, MARGIN_PX, caption_top, TEXT_SCALE, CAPTION_TEXT);
     canvas
 }
 
@@ -157,8 +167,8 @@ fn draw_panel(canvas: &mut Canvas, panel: &Panel<'_>, table: &LabelTable, [top, 
 
 fn is_edge(labels: &Array2<u16>, [row, column]: [usize; 2]) -> bool {
     let value = labels[[row, column]];
-    let neighbours = [(row.wrapping_sub(1), column), (row + 1, column), (row, column.wrapping_sub(1)), (row, column + 1)];
-    neighbours.into_iter().any(|at| labels.get(at).is_none_or(|neighbour| *neighbour != value))
+    let around = |by: usize| [(row.wrapping_sub(by), column), (row + by, column), (row, column.wrapping_sub(by)), (row, column + by)];
+    (1..=CONTOUR_PX).flat_map(around).any(|at| labels.get(at).is_none_or(|neighbour| *neighbour != value))
 }
 
 fn grey_of(value: f32) -> u8 {
@@ -200,7 +210,7 @@ mod tests {
     #[test]
     fn slices_keep_their_proportions_and_the_colour_of_the_label() {
         let (scan, mask) = study();
-        let bytes = png(&scan, &mask).unwrap();
+        let bytes = png(&scan, &mask, "no patient").unwrap();
         let mut reader = png::Decoder::new(std::io::Cursor::new(&bytes)).read_info().unwrap();
         let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
         let info = reader.next_frame(&mut pixels).unwrap();
@@ -208,9 +218,11 @@ mod tests {
         assert_eq!(info.width as usize, 2 * MARGIN_PX + 2 * GAP_PX + 3 * LONGEST_PX as usize);
         let contour = mask.table.get(1).unwrap().color;
         let contour_pixels = pixels.chunks_exact(3).filter(|pixel| **pixel == contour).count();
-        // Axial: 10 of 40 mm square; coronal and sagittal: 10 x 15 mm; plus the legend's square.
         let (side, tall) = (115, 172);
-        let expected = 4 * side + 2 * (2 * side + 2 * tall) + 14 * 14;
+        let fill_pixels = pixels.chunks_exact(3).filter(|pixel| **pixel == blend([128; 3], contour, FILL_OPACITY)).count();
+        assert!(fill_pixels > side * side, "the tissue shows through: {fill_pixels} pixels");
+        // Axial: 10 of 40 mm square; coronal and sagittal: 10 x 15 mm; plus the legend's square.
+        let expected = CONTOUR_PX * (4 * side + 2 * (2 * side + 2 * tall)) + 14 * 14;
         assert!(contour_pixels.abs_diff(expected) < 60, "{contour_pixels} contour pixels, about {expected} expected");
     }
 
@@ -218,6 +230,6 @@ mod tests {
     fn an_empty_mask_still_yields_a_picture() {
         let (scan, mut mask) = study();
         mask.voxels = LabelVoxels::zeros(mask.geometry.size_zyx, 1);
-        assert!(png(&scan, &mask).unwrap().starts_with(b"\x89PNG"));
+        assert!(png(&scan, &mask, "").unwrap().starts_with(b"\x89PNG"));
     }
 }

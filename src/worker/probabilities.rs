@@ -10,6 +10,7 @@ use mednext::{LabelRule, ModelLabels};
 use ndarray::{Array3, ArrayView4, Axis, s};
 use volume::{Geometry, Region, Scan};
 
+use crate::cases::stem;
 use crate::failure;
 use crate::files::create_folder;
 
@@ -45,19 +46,29 @@ impl ProbabilityStore {
         placement: Option<&NiftiPlacement>,
     ) -> Result<Vec<PathBuf>, Failure> {
         create_folder(folder)?;
-        let mut written = Vec::new();
-        for (class, name) in class_names(labels, self.classes.len()).into_iter().enumerate() {
-            let path = folder.join(format!("{name}.nii.gz"));
+        let paths = paths(folder, labels, self.classes.len());
+        for (class, path) in paths.iter().enumerate() {
             // Voxels no slab covers are background with certainty.
             let is_background = class == 0 && labels.rule == LabelRule::Argmax;
             let mut voxels = Array3::from_elem(geometry.size_zyx, f32::from(u8::from(is_background)));
             read_class(&mut self.classes[class], &self.slabs, &mut voxels)
-                .map_err(|error| failure::writing(&formats::FormatError::io("write", &path, error)))?;
-            nifti::write_scan(&path, &Scan::new(geometry.clone(), voxels), placement).map_err(|error| failure::writing(&error))?;
-            written.push(path);
+                .map_err(|error| failure::writing(&formats::FormatError::io("write", path, error)))?;
+            nifti::write_scan(path, &Scan::new(geometry.clone(), voxels), placement).map_err(|error| failure::writing(&error))?;
         }
-        Ok(written)
+        Ok(paths)
     }
+}
+
+/// Where the probabilities of a mask lie.
+pub(crate) fn folder_beside(mask: &Path) -> PathBuf {
+    let mut name = stem(mask).unwrap_or_default().to_owned();
+    name.push("_probabilities");
+    mask.with_file_name(name)
+}
+
+/// One file per class.
+pub(crate) fn paths(folder: &Path, labels: &ModelLabels, classes: usize) -> Vec<PathBuf> {
+    class_names(labels, classes).into_iter().map(|name| folder.join(format!("{name}.nii.gz"))).collect()
 }
 
 fn read_class(file: &mut File, slabs: &[Region], voxels: &mut Array3<f32>) -> io::Result<()> {

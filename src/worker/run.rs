@@ -11,7 +11,7 @@ use crate::eta::Eta;
 pub(crate) struct Run<'a> {
     events: &'a mut dyn FnMut(Event),
     cancel: &'a AtomicBool,
-    /// Case of a batch, named in front of its warnings.
+    /// Case of a batch or file of a folder, named in front of its warnings.
     case: Option<String>,
     case_warnings: Vec<Notice>,
     warnings: Vec<Notice>,
@@ -48,9 +48,20 @@ impl<'a> Run<'a> {
         self.send(Event::Progress { stage, done, total, eta_seconds });
     }
 
+    /// Names what the warnings to come are about.
+    pub(crate) fn speak_of(&mut self, name: Option<String>) {
+        self.case = name;
+    }
+
     /// Reports and keeps a doubt.
     pub(crate) fn warn(&mut self, notice: Notice) {
-        self.case_warnings.push(notice.clone());
+        let stored = notice.text.clone();
+        self.warn_storing(notice, stored);
+    }
+
+    /// Reports a doubt whose sentence must be another one where it is stored with a result.
+    pub(crate) fn warn_storing(&mut self, notice: Notice, stored: String) {
+        self.case_warnings.push(Notice { code: notice.code.clone(), text: stored });
         let text = self.case.as_ref().map_or_else(|| notice.text.clone(), |case| format!("{case}: {}", notice.text));
         let notice = Notice { text, ..notice };
         self.send(Event::Warning(notice.clone()));
@@ -67,7 +78,7 @@ impl<'a> Run<'a> {
         self.cancel
     }
 
-    /// Doubts about the current case.
+    /// Doubts about the current case, as they are stored.
     pub(crate) fn case_warnings(&self) -> &[Notice] {
         &self.case_warnings
     }
@@ -75,5 +86,22 @@ impl<'a> Run<'a> {
     /// Every doubt of the job.
     pub(crate) fn warnings(&self) -> &[Notice] {
         &self.warnings
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_stored_leaves_the_file_out() {
+        let (mut events, cancel) = (Vec::new(), AtomicBool::new(false));
+        let mut send = |event| events.push(event);
+        let mut run = Run::new(&mut send, &cancel);
+        run.begin_case("b", 0, 1);
+        let shown = Notice { code: "BAD_SLICE".to_owned(), text: "erika.dcm: cut short".to_owned() };
+        run.warn_storing(shown, "a file: cut short".to_owned());
+        assert_eq!(run.case_warnings()[0].text, "a file: cut short");
+        assert_eq!(run.warnings()[0].text, "b: erika.dcm: cut short");
     }
 }

@@ -3,14 +3,17 @@
 use std::path::Path;
 
 use formats::study::OpenOptions;
-use jobs::{CaseOutcome, CaseReport, Event, Failure, FailureKind, Report, SegmentJob, SegmentReport};
+use jobs::{CaseOutcome, CaseReport, Event, Failure, FailureKind, Notice, Report, SegmentJob, SegmentReport};
 
 use crate::Ending;
-use crate::cases::{Case, cases_of, stem};
-use crate::files::{check_mask_untouched, check_nifti_target, check_not_a_source, create_folder, read_sidecar, sha256_of};
+use crate::cases::{Case, Listing, cases_of, stem};
+use crate::files::{Existing, check_mask_replaceable, check_nifti_target, check_not_a_source, create_folder};
 use crate::run::Run;
 use crate::session::{Finished, Session, Settings, load_model};
 use crate::study;
+
+/// Warning code of images a folder of cases cannot use.
+const SKIPPED: &str = "SKIPPED";
 
 /// Decides from the input what is meant, and does it.
 pub(crate) fn segment(job: &SegmentJob, run: &mut Run<'_>) -> Result<Ending, Failure> {
@@ -25,11 +28,12 @@ pub(crate) fn segment(job: &SegmentJob, run: &mut Run<'_>) -> Result<Ending, Fai
     if let [folder] = job.inputs.as_slice()
         && folder.is_dir()
     {
-        let cases = cases_of(folder)
+        let Listing { cases, skipped } = cases_of(folder)
             .map_err(|error| Failure::new(FailureKind::InputMissing, format!("cannot read {}: {error}", folder.display())))?;
         // A DICOM folder may hold stray images; a mask as output says that one study is meant.
         let one_study = stem(&job.output).is_some() && cases.iter().all(|case| !case.names_channels());
         if !cases.is_empty() && !one_study {
+            skipped.into_iter().for_each(|text| run.warn(Notice { code: SKIPPED.to_owned(), text }));
             return segment_folder(job, &settings, folder, &cases, run);
         }
     }
@@ -39,15 +43,25 @@ pub(crate) fn segment(job: &SegmentJob, run: &mut Run<'_>) -> Result<Ending, Fai
 fn segment_study(job: &SegmentJob, settings: &Settings<'_>, run: &mut Run<'_>) -> Result<Ending, Failure> {
     check_nifti_target(&job.output)?;
     check_not_a_source(&job.output, &job.inputs)?;
-    check_mask_untouched(&job.output)?;
+    check_mask_replaceable(&job.output, Existing::from_flag(job.overwrite))?;
     let options = OpenOptions { series: job.series.clone(), volume: job.volume, ..OpenOptions::default() };
-    let study = study::read(&job.inputs, &options, run)?;
+    let inputs = study::in_channel_order(&job.inputs, run)?;
+    let study = study::read(&inputs, &options, run)?;
     let model = load_model(settings, run)?;
     let mut session = Session::open(model, settings, run)?;
-    let finished = session.segment(study, &job.output, job.save_probabilities, run)?;
-    let name = stem(&job.output).unwrap_or_default().to_owned();
+    let segmented = session.segment(study, &job.output, job.save_probabilities, run);
+    let finished = segmented.map_err(|failure| naming(&inputs[0], failure))?;
+    let name = stem(&job.output).unwrap_or_default().to_string_lossy().into_owned();
     let case = CaseReport { name, output: job.output.clone(), outcome: done(finished) };
     Ok(Report::Segment(SegmentReport { device: session.device().to_owned(), cases: vec![case] }).into())
+}
+
+/// What is wrong with a scan is said with its name; in a folder of cases the case has been named already.
+fn naming(input: &Path, failure: Failure) -> Failure {
+    match failure.kind {
+        FailureKind::InputRefused => Failure::new(failure.kind, format!("{}: {failure}", input.display())),
+        _ => failure,
+    }
 }
 
 fn segment_folder(job: &SegmentJob, settings: &Settings<'_>, folder: &Path, cases: &[Case], run: &mut Run<'_>) -> Result<Ending, Failure> {
@@ -64,10 +78,7 @@ fn segment_folder(job: &SegmentJob, settings: &Settings<'_>, folder: &Path, case
             Ok(outcome) => outcome,
             // No later case could do better.
             Err(failure) if matches!(failure.kind, FailureKind::Cancelled | FailureKind::Device) => {
-                stopped = Some(Failure::new(
-                    failure.kind,
-                    format!("stopped at case {} of {}; a rerun continues there: {failure}", index + 1, cases.len()),
-                ));
+                stopped = Some(stopped_after(&reports, cases.len(), &failure));
                 break;
             }
             Err(failure) => {
@@ -84,12 +95,9 @@ fn segment_folder(job: &SegmentJob, settings: &Settings<'_>, folder: &Path, case
 fn segment_case(job: &SegmentJob, session: &mut Session, case: &Case, output: &Path, run: &mut Run<'_>) -> Result<CaseOutcome, Failure> {
     run.check_cancelled()?;
     let channels = case.channels.as_ref().map_err(|reason| Failure::new(FailureKind::InputRefused, reason.clone()))?;
-    check_mask_untouched(output)?;
-    let source = study::identity_of_files(channels)?;
-    let is_done = read_sidecar(output).is_some_and(|provenance| {
-        session.would_write(&provenance, &source) && sha256_of(output).is_ok_and(|sha256| sha256 == provenance.mask_sha256)
-    });
-    if is_done {
+    check_mask_replaceable(output, Existing::from_flag(job.overwrite))?;
+    let source = study::identity_of_files(channels, job.volume)?;
+    if session.has_written(output, job.save_probabilities, &source) {
         return Ok(CaseOutcome::Skipped);
     }
     let options = OpenOptions { volume: job.volume, ..OpenOptions::default() };
@@ -99,6 +107,15 @@ fn segment_case(job: &SegmentJob, session: &mut Session, case: &Case, output: &P
 
 fn done(finished: Finished) -> CaseOutcome {
     CaseOutcome::Done { provenance: Box::new(finished.provenance), structures: finished.structures }
+}
+
+fn stopped_after(reports: &[CaseReport], total: usize, failure: &Failure) -> Failure {
+    let finished = reports.iter().filter(|case| !matches!(case.outcome, CaseOutcome::Failed { .. })).count();
+    let reason = match failure.kind {
+        FailureKind::Cancelled => "cancelled",
+        _ => &failure.sentence,
+    };
+    Failure::new(failure.kind, format!("{reason}; {finished} of {total} cases are finished, a rerun continues with the others"))
 }
 
 fn some_failed(reports: &[CaseReport]) -> Option<Failure> {
@@ -120,4 +137,20 @@ fn check_output_folder(job: &SegmentJob, input: &Path) -> Result<(), Failure> {
         return refuse("the output folder is the input folder; choose another one");
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stopping_a_batch_says_what_is_finished() {
+        let case = |outcome| CaseReport { name: "a".to_owned(), output: "a.nii.gz".into(), outcome };
+        let failed = CaseOutcome::Failed { failure: Failure::new(FailureKind::InputRefused, "thin") };
+        let reports = [case(CaseOutcome::Skipped), case(failed)];
+        let stopped = stopped_after(&reports, 5, &Failure::cancelled());
+        assert_eq!(stopped.kind, FailureKind::Cancelled);
+        assert_eq!(stopped.sentence, "cancelled; 1 of 5 cases are finished, a rerun continues with the others");
+        assert!(stopped_after(&reports, 5, &Failure::new(FailureKind::Device, "device lost")).sentence.starts_with("device lost; 1 of 5"));
+    }
 }

@@ -6,17 +6,17 @@ use std::time::{Instant, SystemTime};
 
 use engine::{Device, DeviceChoice, TileOutput};
 use formats::nifti;
-use jobs::{Failure, FailureKind, ModelIdentity, Notice, Parameters, Provenance, Stage, StructureReport, utc_timestamp};
+use jobs::{Failure, FailureKind, ModelIdentity, Notice, Parameters, Provenance, SourceIdentity, Stage, StructureReport, utc_timestamp};
 use mednext::{InferencePlan, Model, ModelLabels, Normalization, Weights};
-use pipeline::{FoldRunner, Head, Hooks, ProbabilitySink, SegmentOptions};
+use pipeline::{FoldRunner, Head, Hooks, MIN_STEP, ProbabilitySink, SegmentOptions};
 use volume::LabelMap;
 
 use crate::eta::Eta;
-use crate::files::{sha256_of, sidecar_of, write_json};
-use crate::probabilities::ProbabilityStore;
+use crate::files::{PendingMask, folder_of, read_sidecar, sha256_of};
+use crate::probabilities::{self, ProbabilityStore};
 use crate::run::Run;
 use crate::study::Loaded;
-use crate::{SOFTWARE, cases, failure, weights};
+use crate::{SOFTWARE, failure, weights};
 
 /// Warning code of a driver known to compute wrongly, or of a device passed over.
 pub(crate) const DEVICE: &str = "DEVICE";
@@ -37,10 +37,10 @@ impl Settings<'_> {
     /// Refuses choices that mean nothing, before anything is read.
     pub(crate) fn check(&self) -> Result<(), Failure> {
         device_choice(self.device)?;
-        if self.step_size > 0.0 && self.step_size <= 1.0 {
+        if (MIN_STEP..=1.0).contains(&self.step_size) {
             return Ok(());
         }
-        let sentence = format!("the step size is a fraction of the tile above 0 and up to 1, not {}", self.step_size);
+        let sentence = format!("the step size is a fraction of the tile from {MIN_STEP} to 1, not {}", self.step_size);
         Err(Failure::new(FailureKind::Usage, sentence))
     }
 }
@@ -81,7 +81,7 @@ pub(crate) struct Finished {
 impl Session {
     /// Puts a model on a device; its weights are freed here once the device has them.
     pub(crate) fn open(model: Model, settings: &Settings<'_>, run: &mut Run<'_>) -> Result<Self, Failure> {
-        let identity = ModelIdentity { name: model.name.clone(), sha256: model.weights_sha256(), licence: model.card.licence.clone() };
+        let identity = ModelIdentity { name: model.name.clone(), sha256: model.sha256(), licence: model.card.licence.clone() };
         let mirror_axes = if settings.disable_tta { Vec::new() } else { model.plan.mirror_axes.clone() };
         let folds = model.folds.iter().map(|fold| fold.name.clone()).collect();
         let parameters = Parameters { folds, step_size: settings.step_size, mirror_axes };
@@ -111,9 +111,16 @@ impl Session {
         &self.device
     }
 
-    /// Whether a sidecar describes what this session would write for a source.
-    pub(crate) fn would_write(&self, provenance: &Provenance, source: &jobs::SourceIdentity) -> bool {
+    /// Whether mask, sidecar and, if asked for, probabilities are what this session would write for a source.
+    pub(crate) fn has_written(&self, output: &Path, save_probabilities: bool, source: &SourceIdentity) -> bool {
+        let Some(provenance) = read_sidecar(output) else { return false };
+        let probabilities = || {
+            let paths = probabilities::paths(&probabilities::folder_beside(output), &self.labels, self.classes);
+            provenance.probabilities && paths.iter().all(|path| path.is_file())
+        };
         provenance.covers(&self.identity.sha256, &self.parameters, source)
+            && (!save_probabilities || probabilities())
+            && sha256_of(output).is_ok_and(|sha256| sha256 == provenance.mask_sha256)
     }
 
     /// Segments a case and writes mask, sidecar and, if asked for, probabilities.
@@ -134,10 +141,9 @@ impl Session {
 
         run.stage(Stage::Writing)?;
         if let Some(store) = store {
-            let folder = output.with_file_name(format!("{}_probabilities", cases::stem(output).unwrap_or_default()));
-            store.write(&folder, &self.labels, &mask.geometry, placement.as_ref())?;
+            store.write(&probabilities::folder_beside(output), &self.labels, &mask.geometry, placement.as_ref())?;
         }
-        nifti::write_labels(output, &mask, placement.as_ref()).map_err(|error| failure::writing(&error))?;
+        let pending = PendingMask::write(output, |path| nifti::write_labels(path, &mask, placement.as_ref()))?;
         let provenance = Provenance {
             software: SOFTWARE.to_owned(),
             finished_at: utc_timestamp(SystemTime::now()),
@@ -146,16 +152,18 @@ impl Session {
             device: self.device.clone(),
             source,
             warnings: run.case_warnings().to_vec(),
-            mask_sha256: sha256_of(output).map_err(|error| failure::writing(&error))?,
+            mask_sha256: pending.sha256.clone(),
+            replaces_sha256: pending.replaces_sha256.clone(),
+            probabilities: save_probabilities,
             seconds: started.elapsed().as_secs_f64(),
         };
-        write_json(&sidecar_of(output), &provenance)?;
+        pending.commit(output, &provenance)?;
         let structures = structures(&mask);
         Ok(Finished { mask, provenance, structures })
     }
 
     fn probability_store(&self, output: &Path) -> Result<ProbabilityStore, Failure> {
-        let folder = output.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder = folder_of(output);
         ProbabilityStore::new(folder, self.classes)
             .map_err(|error| Failure::new(FailureKind::Output, format!("cannot store probabilities in {}: {error}", folder.display())))
     }

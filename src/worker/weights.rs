@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use jobs::{Failure, FailureKind, ImportJob, ImportReport, InspectWeightsJob, ModelReport, Notice, Stage, WeightsReport};
-use mednext::{InspectedModel, Model, NnunetOptions, Provenance, SourceKind, graph, open_nnunet_folder};
+use engine::Limits;
+use jobs::{Failure, FailureKind, GrnReduction, ImportJob, ImportReport, InspectWeightsJob, ModelReport, Notice, Stage, WeightsReport};
+use mednext::{Graph, InspectedModel, Model, NnunetOptions, Provenance, SourceKind, graph, open_nnunet_folder};
 use serde::Serialize;
 
 use crate::failure;
@@ -28,6 +29,9 @@ pub(crate) fn import(job: &ImportJob, run: &mut Run<'_>) -> Result<ImportReport,
     if let Some(licence) = &job.licence {
         model.card.licence = Some(licence.clone());
     }
+    if let Some(reduction) = job.grn_reduction {
+        set_grn_reduction(&mut model, reduction)?;
+    }
     if model.card.licence.is_none() {
         let text = "the model states no licence; ask its publisher and import again with --licence".to_owned();
         run.warn(Notice { code: "NO_LICENCE".to_owned(), text });
@@ -35,6 +39,18 @@ pub(crate) fn import(job: &ImportJob, run: &mut Run<'_>) -> Result<ImportReport,
     run.stage(Stage::Writing)?;
     mednext::save(&model, &job.output).map_err(|error| Failure::new(FailureKind::Output, error.to_string()))?;
     Ok(ImportReport { output: job.output.clone(), model: describe(&job.output)? })
+}
+
+/// Mean and sum give different masks from the same weights, and only the trainer knows which is right.
+fn set_grn_reduction(model: &mut Model, reduction: GrnReduction) -> Result<(), Failure> {
+    if !model.config.uses_grn() {
+        return Err(Failure::new(FailureKind::Usage, "this network has no GRN, so leave --grn-reduction out".to_owned()));
+    }
+    model.config.grn_reduction = match reduction {
+        GrnReduction::Mean => mednext::GrnReduction::Mean,
+        GrnReduction::Sum => mednext::GrnReduction::Sum,
+    };
+    Ok(())
 }
 
 /// Opens whatever names a model: our file, an nnU-Net folder, its zip, or one fold's checkpoint in its place in such a folder.
@@ -62,11 +78,8 @@ fn checkpoint_in_folder(path: &Path) -> Option<(&Path, NnunetOptions)> {
 
 fn describe(path: &Path) -> Result<WeightsReport, Failure> {
     let inspection = mednext::inspect(path).map_err(|error| failure::model(&error))?;
-    let macs_of = |model: &InspectedModel| {
-        let graph = inspection.config.as_ref().and_then(|config| graph(config).ok());
-        graph.map_or(0, |graph| graph.macs(model.plan.patch_size).total())
-    };
-    let model = inspection.model.as_ref().map(|model| model_report(model, macs_of(model))).transpose()?;
+    let graph = inspection.config.as_ref().and_then(|config| graph(config).ok());
+    let model = inspection.model.as_ref().zip(graph).map(|(model, graph)| model_report(model, &graph)).transpose()?;
     Ok(WeightsReport {
         kind: json(&inspection.kind)?.as_str().unwrap_or_default().to_owned(),
         file_sha256: inspection.sha256,
@@ -80,14 +93,17 @@ fn describe(path: &Path) -> Result<WeightsReport, Failure> {
     })
 }
 
-fn model_report(model: &InspectedModel, macs_per_tile: u64) -> Result<ModelReport, Failure> {
+fn model_report(model: &InspectedModel, graph: &Graph) -> Result<ModelReport, Failure> {
+    let patch = model.plan.patch_size;
     Ok(ModelReport {
         name: model.name.clone(),
+        sha256: model.sha256.clone(),
         weights_sha256: model.weights_sha256.clone(),
         licence: model.card.licence.clone(),
         origin: origin(&model.card.provenance),
         folds: model.folds.clone(),
-        macs_per_tile,
+        macs_per_tile: graph.macs(patch).total(),
+        memory_mib_per_tile: graph.memory_bytes(patch, Limits::CPU.store_up_bytes as u64).div_ceil(1 << 20),
         channels: model.plan.channels.iter().map(|channel| channel.name.clone()).collect(),
         labels: model.labels.names.iter().map(|label| (label.value, label.name.clone())).collect(),
         plan: json(&model.plan)?,
@@ -110,7 +126,22 @@ fn json(value: &impl Serialize) -> Result<serde_json::Value, Failure> {
 
 #[cfg(test)]
 mod tests {
+    use engine::{Heads, lower, noise_weights};
+    use mednext::{Config, Generation, Preset};
+
     use super::*;
+
+    #[test]
+    fn estimated_memory_is_what_the_engine_allocates() {
+        for (patch, width) in [([64; 3], 8), ([160; 3], 16), ([16, 32, 48], 6)] {
+            let graph = graph(&Config::preset(Preset::S, Generation::V2, 3, width, 1, 3)).unwrap();
+            let plan = lower(&graph, &noise_weights(&graph), patch, Heads::Main, Limits::CPU).unwrap();
+            let estimate = graph.memory_bytes(patch, Limits::CPU.store_up_bytes as u64);
+            let excess = plan.bytes() as f64 / estimate as f64;
+            // Sums for norms and GRN, and alignment, come on top.
+            assert!((1.0..1.2).contains(&excess), "{patch:?}: {} bytes, estimated {estimate}", plan.bytes());
+        }
+    }
 
     #[test]
     fn a_checkpoint_in_its_folder_is_a_model_of_one_fold() {

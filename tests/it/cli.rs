@@ -54,7 +54,9 @@ fn an_imported_model_gives_the_same_mask_and_says_what_it_is() {
 
     let checkpoint = model.join("fold_0/checkpoint_final.pth");
     let from_checkpoint = voxelry(["import", checkpoint.to_str().unwrap(), "-o", &path("c.safetensors"), "--json"]).ok().json();
-    assert_eq!(from_checkpoint["report"]["model"]["model"]["weights_sha256"], inspected["report"]["model"]["weights_sha256"]);
+    for hash in ["sha256", "weights_sha256"] {
+        assert_eq!(from_checkpoint["report"]["model"]["model"][hash], inspected["report"]["model"][hash]);
+    }
     assert_eq!(from_checkpoint["warnings"][0]["code"], "NO_LICENCE");
 
     let segment = |model: &str, output: &str| {
@@ -66,9 +68,25 @@ fn an_imported_model_gives_the_same_mask_and_says_what_it_is() {
     assert_eq!(fs::read(path("direct.nii.gz")).unwrap(), fs::read(path("through.nii.gz")).unwrap());
     let sha256 = |document: &serde_json::Value| document["report"]["cases"][0]["provenance"]["model"]["sha256"].clone();
     assert_eq!(sha256(&direct), sha256(&through));
-    assert_eq!(sha256(&direct), inspected["report"]["model"]["weights_sha256"]);
+    assert_eq!(sha256(&direct), inspected["report"]["model"]["sha256"]);
     let sidecar: serde_json::Value = serde_json::from_slice(&fs::read(path("through.json")).unwrap()).unwrap();
     assert_eq!(sidecar, through["report"]["cases"][0]["provenance"]);
+}
+
+#[test]
+fn the_grn_reduction_of_an_import_is_kept_and_makes_another_model() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sum.safetensors");
+    let (model, path) = (golden_model(), path.to_str().unwrap());
+    let report = |args: &[&str]| voxelry(args.iter().copied().chain(["--json"])).ok().json()["report"].clone();
+    let by_mean = report(&["inspect-weights", model.to_str().unwrap()]);
+    report(&["import", model.to_str().unwrap(), "-o", path, "--grn-reduction", "sum"]);
+    let by_sum = report(&["inspect-weights", path]);
+    assert!(by_sum["network"].as_str().unwrap().ends_with("by sum"), "{}", by_sum["network"]);
+    assert_eq!(by_sum["model"]["weights_sha256"], by_mean["model"]["weights_sha256"]);
+    assert_ne!(by_sum["model"]["sha256"], by_mean["model"]["sha256"]);
+    assert!(by_sum["model"]["memory_mib_per_tile"].as_u64().unwrap() >= 1);
+    assert!(voxelry(["inspect-weights", path]).ok().stdout.contains("MiB per tile at least"));
 }
 
 /// nnU-Net accumulates in half precision, Voxelry in single: a label may differ only where two classes tie.
@@ -151,6 +169,20 @@ fn inspect_describes_a_nifti_file() {
     let file = &document["report"]["files"][0];
     assert_eq!(file["placement"]["size_zyx"], serde_json::json!([5, 6, 7]));
     assert_eq!(file["value_range"], serde_json::json!([-100.0, 109.0]));
+}
+
+#[test]
+fn inspect_names_the_file_of_every_doubt() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut scan = small_scan();
+    scan.voxels[[0, 0, 0]] = f32::NAN;
+    for name in ["a.nii.gz", "b.nii.gz"] {
+        nifti::write_scan(&folder.path().join(name), &scan, None).unwrap();
+    }
+    let ran = voxelry([Path::new("inspect"), folder.path()]).ok();
+    for name in ["a.nii.gz", "b.nii.gz"] {
+        assert!(ran.stderr.contains(&format!("WARN NAN_VOXELS {name}: ")), "{}", ran.stderr);
+    }
 }
 
 #[test]

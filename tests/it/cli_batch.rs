@@ -47,6 +47,39 @@ fn one_bad_case_does_not_stop_the_others_and_a_rerun_skips_what_is_done() {
 }
 
 #[test]
+fn a_rerun_that_asks_for_something_else_is_another_result() {
+    let folder = tempfile::tempdir().unwrap();
+    let (input, output) = (folder.path().join("imagesTs"), folder.path().join("predictions"));
+    fs::create_dir(&input).unwrap();
+    fs::create_dir(&output).unwrap();
+    fs::copy(golden("testA_0000.nii.gz"), input.join("a_0000.nii.gz")).unwrap();
+    fs::copy(golden("testA_0000.nii.gz"), input.join("b_0000.nii.gz")).unwrap();
+    fs::write(input.join("c.mha"), "another format").unwrap();
+    fs::write(output.join("a.nii.gz"), "drawn by hand").unwrap();
+    let ended = |extra: &[&str]| {
+        let ran = segment(&input, &output, &[extra, &["--step-size", "1"]].concat());
+        let outcomes: Vec<String> = outcomes(&ran).into_iter().map(|(_, outcome)| outcome).collect();
+        (ran, outcomes)
+    };
+    let (first, outcomes) = ended(&[]);
+    assert_eq!((first.code, outcomes), (Some(8), vec!["failed".to_owned(), "done".to_owned()]));
+    let document = first.json();
+    assert!(document["warnings"][0]["text"].as_str().unwrap().contains("c.mha"), "{document}");
+    assert_eq!(document["warnings"][0]["code"], "SKIPPED");
+    let reason = document["report"]["cases"][0]["failure"]["sentence"].as_str().unwrap();
+    assert!(reason.contains("was not written by Voxelry") && reason.contains("--overwrite"), "{reason}");
+    assert_eq!(fs::read(output.join("a.nii.gz")).unwrap(), b"drawn by hand");
+
+    fs::remove_file(input.join("a_0000.nii.gz")).unwrap();
+    assert_eq!(ended(&[]).1, ["skipped"]);
+    assert_eq!(ended(&["--save-probabilities"]).1, ["done"]);
+    assert_eq!(ended(&["--save-probabilities"]).1, ["skipped"]);
+    fs::remove_file(output.join("b_probabilities/organ.nii.gz")).unwrap();
+    assert_eq!(ended(&["--save-probabilities"]).1, ["done"]);
+    assert_eq!(ended(&["--volume", "0"]).1, ["done"], "another volume may be another scan");
+}
+
+#[test]
 fn a_file_is_no_output_for_a_folder_of_cases() {
     let folder = tempfile::tempdir().unwrap();
     let input = folder.path().join("imagesTs");

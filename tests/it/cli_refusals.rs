@@ -67,22 +67,22 @@ impl Desk {
 #[test]
 fn inputs_that_are_missing_or_broken() {
     let desk = Desk::new();
-    desk.refuses("segment -i nowhere.nii.gz -m MODEL -o mask.nii.gz", 3, &["nowhere.nii.gz"]);
-    desk.refuses("convert nowhere mask.nii.gz", 3, &["nowhere"]);
+    desk.refuses("segment -i nowhere.nii.gz -m MODEL -o mask.nii.gz --overwrite", 3, &["nowhere.nii.gz"]);
+    desk.refuses("convert nowhere mask.nii.gz --overwrite", 3, &["nowhere"]);
     desk.refuses("inspect nowhere", 3, &["nowhere"]);
-    desk.refuses("segment -i empty -m MODEL -o mask.nii.gz", 4, &["empty"]);
-    desk.refuses("convert empty mask.nii.gz", 4, &["empty"]);
-    desk.refuses("convert cut.nii.gz mask.nii.gz", 4, &["cut.nii.gz"]);
-    desk.refuses("segment -i cut.nii.gz -m MODEL -o mask.nii.gz --device cpu", 4, &["cut.nii.gz"]);
-    desk.refuses("convert notes.nii.gz mask.nii.gz", 4, &["notes.nii.gz"]);
+    desk.refuses("segment -i empty -m MODEL -o mask.nii.gz --overwrite", 4, &["empty"]);
+    desk.refuses("convert empty mask.nii.gz --overwrite", 4, &["empty"]);
+    desk.refuses("convert cut.nii.gz mask.nii.gz --overwrite", 4, &["cut.nii.gz"]);
+    desk.refuses("segment -i cut.nii.gz -m MODEL -o mask.nii.gz --overwrite --device cpu", 4, &["cut.nii.gz"]);
+    desk.refuses("convert notes.nii.gz mask.nii.gz --overwrite", 4, &["notes.nii.gz"]);
 }
 
 #[test]
 fn a_folder_with_two_series_asks_for_a_choice() {
     let desk = Desk::new();
-    desk.refuses("convert two mask.nii.gz", 4, &["two", "2 series", "--series", "Thorax 2.5 mm"]);
-    desk.refuses("segment -i two -m MODEL -o mask.nii.gz --device cpu", 4, &["--series"]);
-    desk.refuses("convert two mask.nii.gz --series 9.9.9", 4, &["9.9.9"]);
+    desk.refuses("convert two mask.nii.gz --overwrite", 4, &["two", "2 series", "--series", "Thorax 2.5 mm"]);
+    desk.refuses("segment -i two -m MODEL -o mask.nii.gz --overwrite --device cpu", 4, &["--series"]);
+    desk.refuses("convert two mask.nii.gz --overwrite --series 9.9.9", 4, &["9.9.9"]);
     let out = desk.path("second.nii.gz");
     voxelry([Path::new("convert"), &desk.path("two"), &out, Path::new("--series"), Path::new("1.2.826.0.1.3680043.9.9999.20")]).ok();
     assert!(out.is_file());
@@ -91,26 +91,60 @@ fn a_folder_with_two_series_asks_for_a_choice() {
 #[test]
 fn models_that_do_not_fit() {
     let desk = Desk::new();
-    desk.refuses("segment -i scan.nii.gz -m odd_patch -o mask.nii.gz --device cpu", 5, &["16", "60"]);
-    desk.refuses("segment -i scan.nii.gz scan.nii.gz -m MODEL -o mask.nii.gz --device cpu", 4, &["1 image channel", "2"]);
-    desk.refuses("segment -i scan.nii.gz -m notes.safetensors -o mask.nii.gz", 5, &["notes.safetensors"]);
-    desk.refuses("segment -i scan.nii.gz -m empty -o mask.nii.gz", 5, &["empty"]);
+    desk.refuses("segment -i scan.nii.gz -m odd_patch -o mask.nii.gz --overwrite --device cpu", 5, &["16", "60"]);
+    desk.refuses("segment -i scan.nii.gz scan.nii.gz -m MODEL -o mask.nii.gz --overwrite --device cpu", 4, &["1 image channel", "2"]);
+    desk.refuses("segment -i scan.nii.gz -m notes.safetensors -o mask.nii.gz --overwrite", 5, &["notes.safetensors"]);
+    desk.refuses("segment -i scan.nii.gz -m empty -o mask.nii.gz --overwrite", 5, &["empty"]);
     desk.refuses("inspect-weights notes.safetensors", 5, &["notes.safetensors"]);
     desk.refuses("import notes.safetensors -o model.safetensors", 5, &["notes.safetensors"]);
-    desk.refuses("segment -i scan.nii.gz -m MODEL -o mask.nii.gz --folds 4 --device cpu", 5, &["4"]);
+    desk.refuses("segment -i scan.nii.gz -m MODEL -o mask.nii.gz --overwrite --folds 4 --device cpu", 5, &["4"]);
 }
 
 #[test]
 fn arguments_that_make_no_sense() {
     let desk = Desk::new();
-    desk.refuses("segment -i scan.nii.gz -m MODEL -o mask.nii.gz --device toaster", 2, &["toaster"]);
-    desk.refuses("segment -i scan.nii.gz -m MODEL -o mask.nii.gz --device gpu:97", 6, &["97"]);
-    desk.refuses("segment -i scan.nii.gz -m MODEL -o mask.nii.gz --step-size 0", 2, &["step"]);
+    desk.refuses("segment -i scan.nii.gz -m MODEL -o mask.nii.gz --overwrite --device toaster", 2, &["toaster"]);
+    desk.refuses("segment -i scan.nii.gz -m MODEL -o mask.nii.gz --overwrite --device gpu:97", 6, &["97"]);
+    desk.refuses("segment -i scan.nii.gz -m MODEL -o mask.nii.gz --overwrite --step-size 0", 2, &["step"]);
+    desk.refuses("segment -i scan.nii.gz -m MODEL -o mask.nii.gz --step-size 0.001", 2, &["step", "0.01"]);
     desk.refuses("segment -i scan.nii.gz -m MODEL -o mask.png", 2, &["mask.png", ".nii.gz"]);
     desk.refuses("segment -i scan.nii.gz -m MODEL -o nowhere/mask.nii.gz", 7, &["nowhere"]);
     desk.refuses("segment -i scan.nii.gz -m MODEL -o scan.nii.gz", 7, &["replace the input"]);
     desk.refuses("convert scan.nii.gz scan.nii.gz", 7, &["replace the input"]);
     desk.refuses("frobnicate", 2, &["frobnicate"]);
+}
+
+#[test]
+fn what_voxelry_cannot_prove_it_wrote_is_kept() {
+    let desk = Desk::new();
+    let words = ["mask.nii.gz", "was not written by Voxelry", "--overwrite"];
+    desk.refuses("segment -i scan.nii.gz -m MODEL -o mask.nii.gz --device cpu", 7, &words);
+    desk.refuses("convert scan.nii.gz mask.nii.gz", 7, &["mask.nii.gz", "already exists", "--overwrite"]);
+    desk.refuses("segment -i scan.nii.gz -m MODEL -o mask.nii --device cpu", 7, &["mask.nii.gz", "mask.json", "share"]);
+    voxelry([Path::new("convert"), &desk.path("scan.nii.gz"), &desk.path("mask.nii.gz"), Path::new("--overwrite")]).ok();
+    assert!(fs::read(desk.path("mask.nii.gz")).unwrap().starts_with(&[0x1F, 0x8B]), "the conversion took the mask's place");
+}
+
+#[test]
+fn a_refused_scan_is_named_and_channels_belong_to_one_case() {
+    let desk = Desk::new();
+    fs::copy(desk.path("scan.nii.gz"), desk.path("a_0000.nii.gz")).unwrap();
+    fs::copy(desk.path("scan.nii.gz"), desk.path("b_0001.nii.gz")).unwrap();
+    desk.refuses("segment -i a_0000.nii.gz b_0001.nii.gz -m MODEL -o new.nii.gz", 4, &["different cases, a and b"]);
+    fs::rename(desk.path("b_0001.nii.gz"), desk.path("a_0001.nii.gz")).unwrap();
+    desk.refuses("segment -i a_0001.nii.gz a_0000.nii.gz -m MODEL -o new.nii.gz --device cpu", 4, &["a_0000.nii.gz: the model needs 1"]);
+}
+
+#[test]
+fn wrong_arguments_are_one_json_document_too() {
+    let ran = voxelry(["segment", "--json"]);
+    assert_eq!(ran.code, Some(2));
+    let document = ran.json();
+    assert_eq!((&document["ok"], &document["error"]["kind"]), (&false.into(), &"usage".into()));
+    let sentence = document["error"]["sentence"].as_str().unwrap();
+    assert!(sentence.contains("--model <MODEL>") && !sentence.starts_with("error") && !sentence.contains("Usage"), "{sentence}");
+    assert!(ran.reason().starts_with("error: "), "{}", ran.stderr);
+    assert!(voxelry(["--help", "--json"]).ok().stdout.contains("Exit codes"));
 }
 
 #[test]
@@ -161,7 +195,7 @@ fn a_full_disk_keeps_the_old_file_and_leaves_no_litter() {
     fs::create_dir(&disk).unwrap();
     let (program, disk_text, scan) = (env!("CARGO_BIN_EXE_voxelry"), disk.display(), scan.display());
     let script = format!(
-        "echo old > '{disk_text}/out.nii.gz'; '{program}' convert '{scan}' '{disk_text}/out.nii.gz'; code=$?; \
+        "echo old > '{disk_text}/out.nii.gz'; '{program}' convert --overwrite '{scan}' '{disk_text}/out.nii.gz'; code=$?; \
          ls -A '{disk_text}'; cat '{disk_text}/out.nii.gz'; exit $code"
     );
     let Some(ran) = on_a_tiny_disk(&disk, &script) else {
