@@ -48,8 +48,27 @@ impl LabelTable {
     }
 }
 
-/// Golden-angle hues, so that any prefix of the sequence is spread over the colour circle.
+/// Colours that are told apart at a glance, for the few structures most models have.
+const FIRST_COLORS: [[u8; 3]; 12] = [
+    [228, 84, 80],
+    [250, 218, 70],
+    [172, 112, 232],
+    [240, 150, 60],
+    [96, 200, 250],
+    [238, 124, 190],
+    [110, 205, 90],
+    [104, 134, 245],
+    [40, 180, 150],
+    [200, 162, 112],
+    [192, 212, 60],
+    [190, 196, 210],
+];
+
+/// Chosen colours first, then golden-angle hues, so that any part of the sequence is spread over the colour circle.
 fn distinct_color(index: usize) -> [u8; 3] {
+    if let Some(color) = FIRST_COLORS.get(index) {
+        return *color;
+    }
     let hue = (index as f64 * 137.507_764).rem_euclid(360.0) / 60.0;
     let value = if index.is_multiple_of(2) { 0.95 } else { 0.75 };
     let chroma = value * 0.65;
@@ -166,9 +185,14 @@ mod tests {
     fn neighbouring_colours_differ() {
         let table = LabelTable::from_names((1..=60).map(|v| (v, v.to_string())));
         let colors: Vec<_> = table.iter().map(|l| l.color).collect();
+        let distance = |a: [u8; 3], b: [u8; 3]| (0..3).map(|c| (i32::from(a[c]) - i32::from(b[c])).abs()).sum::<i32>();
         for pair in colors.windows(2) {
-            let distance: i32 = (0..3).map(|c| (i32::from(pair[0][c]) - i32::from(pair[1][c])).abs()).sum();
-            assert!(distance > 60, "{pair:?}");
+            assert!(distance(pair[0], pair[1]) > 60, "{pair:?}");
+        }
+        for (i, first) in FIRST_COLORS.into_iter().enumerate() {
+            for second in &FIRST_COLORS[i + 1..] {
+                assert!(distance(first, *second) > 60, "{first:?} {second:?}");
+            }
         }
     }
 

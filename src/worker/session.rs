@@ -194,16 +194,16 @@ impl Session {
 /// One runner per fold; where features take less memory than class logits, the head is applied after averaging.
 fn runners(model: &Model, device: &Device) -> Result<Vec<FoldRunner>, Failure> {
     let output = pipeline::preferred_output(model.config.classes, model.config.width, model.folds.len());
-    let mut runners = Vec::with_capacity(model.folds.len());
-    for fold in &model.folds {
+    let weights: Vec<&Weights> = model.folds.iter().map(|fold| &fold.weights).collect();
+    let runners = device.runners(&model.config, &weights, model.plan.patch_size, output).map_err(|error| failure::engine(&error))?;
+    let folds = runners.into_iter().zip(&model.folds).map(|(runner, fold)| {
         let head = match output {
             TileOutput::Logits => None,
             TileOutput::Features => Some(head(&fold.weights)),
         };
-        let runner = device.runner(&model.config, &fold.weights, model.plan.patch_size, output).map_err(|error| failure::engine(&error))?;
-        runners.push(FoldRunner { runner, head });
-    }
-    Ok(runners)
+        FoldRunner { runner, head }
+    });
+    Ok(folds.collect())
 }
 
 /// Channels normalised as CT whose scan says it is something else: the clip range then means nothing.
