@@ -143,6 +143,9 @@ pub(crate) struct ImportArgs {
     /// The .safetensors to write
     #[arg(short, long, value_name = "OUT")]
     output: PathBuf,
+    /// Folder with plans.json and dataset.json, for a checkpoint outside a results folder (MedNeXt v1, a bare state dict)
+    #[arg(long, value_name = "DIR")]
+    plans: Option<PathBuf>,
     /// Licence of the weights, as their publisher states it
     #[arg(long, alias = "license", value_name = "TEXT")]
     licence: Option<String>,
@@ -227,9 +230,13 @@ impl Command {
             Self::Doctor(args) => Job::Doctor(DoctorJob { device: args.device.device }),
             Self::Inspect { input } => Job::Inspect(InspectJob { input }),
             Self::InspectWeights { model } => Job::InspectWeights(InspectWeightsJob { model }),
-            Self::Import(args) => {
-                Job::Import(ImportJob { input: args.input, output: args.output, licence: args.licence, grn_reduction: args.grn_reduction })
-            }
+            Self::Import(args) => Job::Import(ImportJob {
+                input: args.input,
+                output: args.output,
+                plans: args.plans,
+                licence: args.licence,
+                grn_reduction: args.grn_reduction,
+            }),
             Self::Bench(args) => Job::Bench(BenchJob {
                 preset: args.preset,
                 kernel: args.kernel,

@@ -105,6 +105,9 @@ pub struct ImportJob {
     pub input: PathBuf,
     /// The `.safetensors` to write.
     pub output: PathBuf,
+    /// Folder with `plans.json` and `dataset.json`, for a checkpoint that lies outside a result folder.
+    #[serde(default)]
+    pub plans: Option<PathBuf>,
     /// Licence of the weights, as their publisher states it.
     #[serde(default)]
     pub licence: Option<String>,

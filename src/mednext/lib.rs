@@ -43,7 +43,7 @@ pub use infer::{InferError, infer};
 pub use inspect::{InspectedKind, InspectedModel, InspectedTensor, Inspection, inspect};
 pub use model::{Fold, Model, ModelCard, Provenance, SourceFile, SourceKind};
 pub use model_file::{load, save};
-pub use nnunet::{NnunetOptions, open_nnunet_archive, open_nnunet_folder};
+pub use nnunet::{NnunetOptions, open_checkpoint, open_nnunet_archive, open_nnunet_folder};
 pub use plan::{Channel, InferencePlan, IntensityStats, LabelRule, ModelLabels, NamedLabel, Normalization, PlanError, Resampling};
 pub use upkern::upkern;
 pub use weights::{MAX_WEIGHT_VALUES, Tensor, Weights, WeightsError};

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::checkpoint::{Checkpoint, NnunetTraining, read_checkpoint_as};
+use crate::config::Config;
 use crate::error::ModelError;
 use crate::hash::sha256_file;
 use crate::model::{Fold, Model, ModelCard, Provenance, SourceFile, SourceKind, created_by};
@@ -33,22 +34,71 @@ pub fn open_nnunet_archive(path: &Path, options: &NnunetOptions) -> Result<Model
     read(&mut Source::archive(path)?, path, options)
 }
 
-fn read(source: &mut Source, path: &Path, options: &NnunetOptions) -> Result<Model, ModelError> {
-    let names = source.names()?;
-    let root = find_model(&names).map_err(|reason| ModelError::invalid(path, reason))?;
-    let plans_name = format!("{root}plans.json");
-    let dataset_name = format!("{root}dataset.json");
+/// Reads a checkpoint that lies outside a result folder (MedNeXt v1's `.model`, a bare state dictionary) with the `plans.json`
+/// and `dataset.json` of a folder. What the checkpoint does not say is taken as `3d_fullres`, mirrored along all axes, the
+/// defaults of nnU-Net v1 and v2.
+pub fn open_checkpoint(path: &Path, plans_folder: &Path) -> Result<Model, ModelError> {
+    let description = describe(&mut Source::folder(plans_folder), "")?;
+    let mut checkpoint = read_checkpoint_as(path, path)?;
+    let training = checkpoint.nnunet.take();
+    let (trainer, configuration, mirror_axes) = match training {
+        Some(training) => (Some(training.trainer), training.configuration, training.mirror_axes),
+        None => (None, "3d_fullres".to_owned(), vec![0, 1, 2]),
+    };
+    let mut files = description.files.clone();
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    files.push(SourceFile { name, sha256: sha256_file(path).map_err(|e| ModelError::io("read", path, e))? });
+    let fold = Fold { name: "fold_0".to_owned(), weights: checkpoint.weights };
+    let origin = Origin { trainer, configuration, mirror_axes, files };
+    assemble(path, description, checkpoint.config, vec![fold], origin)
+}
+
+/// The two JSON files of a model.
+struct Description {
+    plans: Plans,
+    dataset: Dataset,
+    files: Vec<SourceFile>,
+}
+
+fn describe(source: &mut Source, root: &str) -> Result<Description, ModelError> {
+    let (plans_name, dataset_name) = (format!("{root}plans.json"), format!("{root}dataset.json"));
     let plans_bytes = source.read_json(&plans_name)?;
     let plans: Plans = parse(&plans_bytes).map_err(|e| ModelError::invalid(&source.shown(&plans_name), e.to_string()))?;
     let dataset_bytes = source.read_json(&dataset_name)?;
     let dataset: Dataset = parse(&dataset_bytes).map_err(|e| ModelError::invalid(&source.shown(&dataset_name), e.to_string()))?;
+    let files = vec![json_file("plans.json", &plans_bytes), json_file("dataset.json", &dataset_bytes)];
+    Ok(Description { plans, dataset, files })
+}
+
+/// What the first checkpoint says of its training, and every file that was read.
+struct Origin {
+    trainer: Option<String>,
+    configuration: String,
+    mirror_axes: Vec<usize>,
+    files: Vec<SourceFile>,
+}
+
+fn assemble(path: &Path, description: Description, config: Config, folds: Vec<Fold>, origin: Origin) -> Result<Model, ModelError> {
+    let Description { plans, dataset, .. } = description;
+    let plan = inference_plan(&plans, &dataset, &origin.configuration, &origin.mirror_axes, &config);
+    let plan = plan.map_err(|reason| ModelError::invalid(path, reason))?;
+    let labels = model_labels(&plans, &dataset, &config).map_err(|reason| ModelError::invalid(path, reason))?;
+    let card = card(&dataset, origin);
+    let name = plans.dataset_name.or(dataset.name()).unwrap_or_else(|| "unnamed".to_owned());
+    Ok(Model { name, config, plan, labels, folds, card })
+}
+
+fn read(source: &mut Source, path: &Path, options: &NnunetOptions) -> Result<Model, ModelError> {
+    let names = source.names()?;
+    let root = find_model(&names).map_err(|reason| ModelError::invalid(path, reason))?;
+    let description = describe(source, &root)?;
 
     let chosen = match &options.folds {
         Some(wanted) => choose_folds(&folds_with(&names, &root, &[FINAL, BEST]), wanted),
         None => Ok(detect_folds(&names, &root, options.prefer_best)),
     };
     let chosen = chosen.map_err(|reason| ModelError::invalid(path, reason))?;
-    let mut files = vec![json_file("plans.json", &plans_bytes), json_file("dataset.json", &dataset_bytes)];
+    let mut files = description.files.clone();
     let mut read: Vec<(Fold, Checkpoint)> = Vec::new();
     for name in chosen {
         let file_name = checkpoint_name(&names, &root, &name, options.prefer_best);
@@ -70,24 +120,21 @@ fn read(source: &mut Source, path: &Path, options: &NnunetOptions) -> Result<Mod
         ModelError::invalid(path, "the first fold's checkpoint names no trainer and configuration, so it is not nnU-Net v2's own")
     })?;
     let config = first.config.clone();
-    let plan = inference_plan(&plans, &dataset, &training.configuration, &training.mirror_axes, &config);
-    let plan = plan.map_err(|reason| ModelError::invalid(path, reason))?;
-    let labels = model_labels(&plans, &dataset, &config).map_err(|reason| ModelError::invalid(path, reason))?;
-    let card = card(&dataset, training, files);
-    let name = plans.dataset_name.or(dataset.name()).unwrap_or_else(|| "unnamed".to_owned());
-    Ok(Model { name, config, plan, labels, folds: read.into_iter().map(|(fold, _)| fold).collect(), card })
+    let NnunetTraining { trainer, configuration, mirror_axes, .. } = training;
+    let origin = Origin { trainer: Some(trainer), configuration, mirror_axes, files };
+    assemble(path, description, config, read.into_iter().map(|(fold, _)| fold).collect(), origin)
 }
 
-fn card(dataset: &Dataset, training: NnunetTraining, files: Vec<SourceFile>) -> ModelCard {
+fn card(dataset: &Dataset, origin: Origin) -> ModelCard {
     ModelCard {
         licence: dataset.licence(),
         modality: dataset.modality(),
         description: dataset.description(),
         provenance: Provenance {
             source: SourceKind::NnunetV2,
-            trainer: Some(training.trainer),
-            configuration: Some(training.configuration),
-            files,
+            trainer: origin.trainer,
+            configuration: Some(origin.configuration),
+            files: origin.files,
             created_by: created_by(),
         },
     }

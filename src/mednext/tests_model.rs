@@ -7,7 +7,10 @@ use serde_json::{Value, json};
 use zip::CompressionMethod;
 
 use crate::testing::{data, golden_folder, weights, write_below, zip_of};
-use crate::{Fold, InspectedKind, LabelRule, Model, NnunetOptions, Normalization, Resampling, inspect, load, open_nnunet_folder, save};
+use crate::{
+    Fold, InspectedKind, LabelRule, Model, NnunetOptions, Normalization, Resampling, inspect, load, open_checkpoint, open_nnunet_folder,
+    save,
+};
 
 const MODEL: &str = "Dataset901_SynthCT/nnUNetTrainer_MedNeXtV2Tiny__nnUNetPlans__3d_fullres";
 
@@ -407,4 +410,24 @@ fn every_kind_of_file_is_described() {
     let other = inspect(&data("golden/upkern_kernels.safetensors")).unwrap();
     assert_eq!(other.tensors.len(), 3);
     assert!(other.not_a_network.unwrap().contains("not a MedNeXt checkpoint"));
+}
+
+#[test]
+fn checkpoints_outside_a_folder_take_the_plans_they_are_given() {
+    let two_classes = |dataset: &mut Value| dataset["labels"] = json!({ "background": 0, "organ": 1 });
+    let folder = tempfile::tempdir().unwrap();
+    for (name, bytes) in entries(|_| {}, two_classes, &[]) {
+        write_below(folder.path(), &name, &bytes);
+    }
+    let plans = folder.path().join(MODEL);
+    let v1 = open_checkpoint(&data("checkpoints/nnunet_v1.model"), &plans).unwrap();
+    assert_eq!((v1.config.width, v1.folds.len(), v1.plan.mirror_axes.as_slice()), (1, 1, [0, 1, 2].as_slice()));
+    assert_eq!(v1.card.provenance.configuration.as_deref(), Some("3d_fullres"));
+    assert_eq!(v1.card.provenance.files.len(), 3);
+    let v2 = open_checkpoint(&data("checkpoints/nnunet.pth"), &plans).unwrap();
+    assert_eq!((v2.config, v2.plan), (v1.config, v1.plan));
+
+    let four_classes = open_checkpoint(&data("checkpoints/bare.pth"), &golden_folder()).unwrap_err().to_string();
+    assert!(four_classes.contains("bare.pth"), "{four_classes}");
+    assert!(open_checkpoint(&data("checkpoints/bare.pth"), Path::new("nowhere")).unwrap_err().to_string().contains("plans.json"));
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use engine::Limits;
 use jobs::{Failure, FailureKind, GrnReduction, ImportJob, ImportReport, InspectWeightsJob, ModelReport, Notice, Stage, WeightsReport};
-use mednext::{Graph, InspectedModel, Model, NnunetOptions, Provenance, SourceKind, graph, open_nnunet_folder};
+use mednext::{Graph, InspectedModel, Model, NnunetOptions, Provenance, SourceKind, graph, open_checkpoint, open_nnunet_folder};
 use serde::Serialize;
 
 use crate::failure;
@@ -25,7 +25,10 @@ pub(crate) fn import(job: &ImportJob, run: &mut Run<'_>) -> Result<ImportReport,
     }
     check_target(&job.output)?;
     run.stage(Stage::LoadingModel)?;
-    let mut model = open(&job.input, None)?;
+    let mut model = match &job.plans {
+        None => open(&job.input, None)?,
+        Some(folder) => open_checkpoint(&job.input, folder).map_err(|error| failure::model(&error))?,
+    };
     if let Some(licence) = &job.licence {
         model.card.licence = Some(licence.clone());
     }
