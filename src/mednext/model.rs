@@ -139,8 +139,7 @@ impl Model {
             FileKind::Safetensors => model_file::load(path, folds),
             FileKind::Archive => open_nnunet_archive(path, &options),
             FileKind::ZipCheckpoint | FileKind::LegacyCheckpoint => {
-                let reason =
-                    "this checkpoint holds weights only; give the nnU-Net model folder it lies in, with plans.json and dataset.json";
+                let reason = "this checkpoint holds weights only; give the nnU-Net model folder it lies in, or import it with --plans FOLDER (plans.json, dataset.json)";
                 Err(ModelError::invalid(path, reason))
             }
         }
