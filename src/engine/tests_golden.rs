@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
-use mednext::{Block, BlockKind, Config, Generation, Graph, GrnReduction, Node, Op, Preset, Tensor, Weights, graph, infer};
+use mednext::{Block, BlockKind, Config, Generation, Graph, GrnReduction, Node, Op, Preset, Tensor, Weights, graph, infer, upkern};
 
 use crate::device::Device;
 use crate::gpu::Gpu;
@@ -92,15 +92,29 @@ fn blocks_match_pytorch() {
 fn tiny_networks_match_pytorch() {
     for case in ["k3_c8", "k3_c4_allgrn", "k3_c4_2ch_noncubic", "k3_c4_v1nogrn", "k5_c4"] {
         let weights = Weights::read_safetensors(&path(&format!("tiny_{case}.weights.safetensors"))).unwrap();
-        let io = golden(&format!("tiny_{case}.io.safetensors"));
-        let graph = graph(&infer(&weights).unwrap()).unwrap();
-        let shape = &io["x"].shape;
-        for device in devices() {
-            let outputs = device.run_once(&graph, &weights, [shape[2], shape[3], shape[4]], Heads::All, &io["x"].data).unwrap();
-            assert_eq!(outputs.len(), 5);
-            for (level, got) in outputs.iter().enumerate() {
-                assert_close(&format!("{case} ds{level} on {}", device.describe()), got, &io[&format!("ds{level}")].data);
-            }
+        network_matches(case, &weights, &format!("tiny_{case}.io.safetensors"));
+    }
+}
+
+/// A network whose kernels were grown from 3 to 5, and the one inside nnU-Net's own checkpoint.
+#[test]
+fn grown_and_trained_networks_match_pytorch() {
+    let source = Weights::read_safetensors(&path("upkern_src_k3.weights.safetensors")).unwrap();
+    network_matches("upkern", &upkern(&source, 5), "upkern_forward.io.safetensors");
+    let trained = Weights::read_safetensors(&path("e2e/checkpoint_final.weights.safetensors")).unwrap();
+    network_matches("checkpoint", &trained, "e2e/checkpoint_forward.io.safetensors");
+}
+
+/// Every head on every device against the outputs in `io`.
+fn network_matches(case: &str, weights: &Weights, io: &str) {
+    let io = golden(io);
+    let graph = graph(&infer(weights).unwrap()).unwrap();
+    let shape = &io["x"].shape;
+    for device in devices() {
+        let outputs = device.run_once(&graph, weights, [shape[2], shape[3], shape[4]], Heads::All, &io["x"].data).unwrap();
+        assert_eq!(outputs.len(), 5);
+        for (level, got) in outputs.iter().enumerate() {
+            assert_close(&format!("{case} ds{level} on {}", device.describe()), got, &io[&format!("ds{level}")].data);
         }
     }
 }

@@ -74,11 +74,6 @@ impl Geometry {
         Ok(())
     }
 
-    /// Number of voxels.
-    pub fn voxel_count(&self) -> usize {
-        self.size_zyx.iter().product()
-    }
-
     /// Volume of one voxel in cubic millimetres.
     pub fn voxel_volume_mm3(&self) -> f64 {
         self.spacing_zyx_mm.iter().product::<f64>() * self.direction.determinant().abs()

@@ -34,9 +34,9 @@ pub(super) fn depthwise(p: &Depthwise, window: Window, inputs: Inputs<'_>, y: &m
     }
 }
 
-/// `y[o] = b + sum over t with (o + kernel / 2 - t) even of w[t] x[(o + kernel / 2 - t) / 2]`; the window's stride is 2.
-pub(super) fn depthwise_up(p: &Depthwise, window: Window, inputs: Inputs<'_>, y: &mut [Vec4]) {
-    each_channel(p, y, |_, out_z, c4, y| transposed(p, window, out_z, c4, inputs, y));
+/// `y[o] = b + sum over t with (o + kernel / 2 - t) even of w[t] x[(o + kernel / 2 - t) / 2]`.
+pub(super) fn depthwise_up(p: &Depthwise, kernel: usize, inputs: Inputs<'_>, y: &mut [Vec4]) {
+    each_channel(p, y, |_, out_z, c4, y| transposed(p, kernel, out_z, c4, inputs, y));
 }
 
 /// Calls `compute(scratch, global output plane, channel group, its voxels)` for everything in the slab.
@@ -203,9 +203,9 @@ fn strided(p: &Depthwise, window: Window, out_z: usize, c4: usize, inputs: Input
 }
 
 /// The transposed convolution: one channel group of one output plane.
-fn transposed(p: &Depthwise, window: Window, out_z: usize, c4: usize, inputs: Inputs<'_>, y: &mut [Vec4]) {
+fn transposed(p: &Depthwise, kernel: usize, out_z: usize, c4: usize, inputs: Inputs<'_>, y: &mut [Vec4]) {
     let Inputs { x, weight, bias } = inputs;
-    let (kernel, pad) = (window.kernel, window.kernel / 2);
+    let pad = kernel / 2;
     let [in_x, in_y, in_z] = [p.in_x, p.in_y, p.in_z].map(|n| n as usize);
     let out_x = p.out_x as usize;
     // Input index a tap reaches from an output index, where the parities agree.

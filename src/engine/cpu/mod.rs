@@ -128,9 +128,8 @@ fn dispatch_on(dispatch: &Dispatch, weights: &[Vec4], buffers: &mut [Vec<Vec4>])
                 depthwise::depthwise(&pod_read_unaligned(params), window, inputs, y);
             }
             Kernel::DepthwiseUp { kernel } => {
-                let window = depthwise::Window { kernel: kernel as usize, stride: 2 };
                 let inputs = depthwise::Inputs { x: read(0), weight: read(1), bias: read(2) };
-                depthwise::depthwise_up(&pod_read_unaligned(params), window, inputs, y);
+                depthwise::depthwise_up(&pod_read_unaligned(params), kernel as usize, inputs, y);
             }
             Kernel::NormPartial => norm::norm_partial(&pod_read_unaligned(params), read(0), y),
             Kernel::NormAffine => norm::norm_affine(&pod_read_unaligned(params), read(0), read(1), y),
