@@ -21,10 +21,10 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> x: array<Stored>;
 @group(0) @binding(2) var<storage, read> weight: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> bias: array<vec4<f32>>;
-@group(0) @binding(4) var<storage, read_write> y: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read_write> y: array<Stored>;
 
 const STRIP: u32 = 4u;
 const ROW: u32 = (STRIP - 1u) * STRIDE + KERNEL;
@@ -60,7 +60,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
             for (var i = 0u; i < ROW; i++) {
                 let in_x = left + i32(i);
                 if (in_x >= 0 && in_x < i32(params.in_x)) {
-                    row[i] = x[base + u32(in_x)];
+                    row[i] = vec4<f32>(x[base + u32(in_x)]);
                 } else {
                     row[i] = vec4<f32>(0.0);
                 }
@@ -76,7 +76,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let to = id.z * params.out_plane + (c4 * params.out_y + out_y) * params.out_x + first_x;
     for (var i = 0u; i < STRIP; i++) {
         if (first_x + i < params.out_x) {
-            y[to + i] = sums[i];
+            y[to + i] = stored(sums[i]);
         }
     }
 }

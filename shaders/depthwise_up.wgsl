@@ -20,10 +20,10 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> x: array<Stored>;
 @group(0) @binding(2) var<storage, read> weight: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> bias: array<vec4<f32>>;
-@group(0) @binding(4) var<storage, read_write> y: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read_write> y: array<Stored>;
 
 const PAD: u32 = KERNEL / 2u;
 
@@ -55,9 +55,9 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
                     continue;
                 }
                 let w = weight[((kz * KERNEL + ky) * KERNEL + kx) * params.channels4 + c4];
-                sum += w * x[base + u32(at_x / 2)];
+                sum += w * vec4<f32>(x[base + u32(at_x / 2)]);
             }
         }
     }
-    y[id.z * params.out_plane + (c4 * params.out_y + out_y) * params.out_x + out_x] = sum;
+    y[id.z * params.out_plane + (c4 * params.out_y + out_y) * params.out_x + out_x] = stored(sum);
 }

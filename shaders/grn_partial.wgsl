@@ -15,7 +15,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> d: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> d: array<Stored>;
 @group(0) @binding(2) var<storage, read> affine: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> w1: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read> b1: array<vec4<f32>>;
@@ -33,7 +33,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         let v = i % VOXELS;
         var value = vec4<f32>(0.0);
         if (v < count) {
-            value = affine[c4 * 2u] * d[group.y * params.plane + c4 * params.voxels + first + v] + affine[c4 * 2u + 1u];
+            value = affine[c4 * 2u] * vec4<f32>(d[group.y * params.plane + c4 * params.voxels + first + v]) + affine[c4 * 2u + 1u];
         }
         d_tile[i] = value;
     }

@@ -24,14 +24,14 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> d: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> d: array<Stored>;
 @group(0) @binding(2) var<storage, read> affine: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> w1: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read> b1: array<vec4<f32>>;
 @group(0) @binding(5) var<storage, read> scale: array<vec4<f32>>;
 @group(0) @binding(6) var<storage, read> w2: array<vec4<f32>>;
 @group(0) @binding(7) var<storage, read> b2: array<vec4<f32>>;
-@group(0) @binding(8) var<storage, read_write> y: array<vec4<f32>>;
+@group(0) @binding(8) var<storage, read_write> y: array<Stored>;
 
 var<workgroup> d_tile: array<vec4<f32>, IN4 * VOXELS>;
 var<workgroup> h_tile: array<vec4<f32>, CHUNK4 * VOXELS>;
@@ -47,7 +47,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         let at = first + i % VOXELS;
         var value = vec4<f32>(0.0);
         if (at < params.voxels) {
-            value = affine[c4 * 2u] * d[group.y * params.d_plane + c4 * params.voxels + at] + affine[c4 * 2u + 1u];
+            value = affine[c4 * 2u] * vec4<f32>(d[group.y * params.d_plane + c4 * params.voxels + at]) + affine[c4 * 2u + 1u];
         }
         d_tile[i] = value;
     }
@@ -111,7 +111,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
             for (var i = 0u; i < ROWS; i++) {
                 let o4 = share + i * SHARE;
                 if (o4 < params.out4) {
-                    y[to + o4 * params.out_x * params.out_y] += sums[i * LANES + lane] + b2[o4];
+                    let slot = to + o4 * params.out_x * params.out_y;
+                    y[slot] = stored(vec4<f32>(y[slot]) + sums[i * LANES + lane] + b2[o4]);
                 }
             }
         }

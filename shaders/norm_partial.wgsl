@@ -12,19 +12,19 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> x: array<Stored>;
 @group(0) @binding(2) var<storage, read_write> partial: array<vec4<f32>>;
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
     let c4 = group.x;
     let base = group.y * params.plane + c4 * params.voxels;
-    let shift = x[base];
+    let shift = vec4<f32>(x[base]);
     var count = 0.0;
     var sum = vec4<f32>(0.0);
     var squares = vec4<f32>(0.0);
     for (var i = thread; i < params.voxels; i += 64u) {
-        let v = x[base + i] - shift;
+        let v = vec4<f32>(x[base + i]) - shift;
         sum += v;
         squares += v * v;
         count += 1.0;

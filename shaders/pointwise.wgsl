@@ -23,10 +23,10 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> x: array<Stored>;
 @group(0) @binding(2) var<storage, read> weight: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> bias: array<vec4<f32>>;
-@group(0) @binding(4) var<storage, read_write> y: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read_write> y: array<Stored>;
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
@@ -42,7 +42,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let row = o4 * params.in4 * 4u;
     var sum = bias[o4];
     for (var c4 = 0u; c4 < params.in4; c4++) {
-        let v = x[source + c4 * in_channel];
+        let v = vec4<f32>(x[source + c4 * in_channel]);
         let w = row + c4 * 4u;
         sum += weight[w] * v.x + weight[w + 1u] * v.y + weight[w + 2u] * v.z + weight[w + 3u] * v.w;
     }
@@ -51,7 +51,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
         + (py * params.out_stride + params.out_offset) * params.out_x
         + px * params.out_stride + params.out_offset;
     if (params.accumulate != 0u) {
-        sum += y[to];
+        sum += vec4<f32>(y[to]);
     }
-    y[to] = sum;
+    y[to] = stored(sum);
 }

@@ -157,7 +157,11 @@ impl Device {
         heads: Heads,
         input: &[f32],
     ) -> Result<Vec<Vec<f32>>, EngineError> {
-        let plan = lower(graph, weights, patch, heads, self.limits())?;
+        self.run_plan(lower(graph, weights, patch, heads, self.limits())?, input)
+    }
+
+    /// Runs a plan once.
+    pub(crate) fn run_plan(&self, plan: Plan, input: &[f32]) -> Result<Vec<Vec<f32>>, EngineError> {
         match self {
             Self::Gpu(gpu) => GpuRunner::new(Arc::clone(gpu), plan)?.run_all(input, &|| false),
             Self::Cpu => CpuRunner::new(plan)?.run_all(input, &|| false),

@@ -1,6 +1,9 @@
 //! The catalogue of kernels: one row per `.wgsl` file, with its constants and uniform block.
 
+use std::fmt;
+
 use crate::params;
+use crate::plan::Precision;
 
 /// A kernel with its compile-time constants: everything that selects a pipeline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -25,6 +28,10 @@ pub enum Kernel {
     NormAffine,
     /// `grn_partial.wgsl`
     GrnPartial(Tile),
+    /// `expand.wgsl`
+    Expand(Gemm),
+    /// `compress.wgsl`
+    Compress(Gemm),
     /// `column_sum.wgsl`
     ColumnSum,
     /// `grn_scale.wgsl`
@@ -46,6 +53,31 @@ pub struct Tile {
     pub rows: u32,
     /// Voxels a thread carries through one sweep over the weights.
     pub lanes: u32,
+}
+
+/// Shape of the work one workgroup of `expand` or `compress` does: a tile of voxels times some rows of outputs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Gemm {
+    /// Voxels of a tile.
+    pub voxels: u32,
+    /// Voxels per thread.
+    pub lanes: u32,
+    /// Groups of four outputs per thread.
+    pub rows: u32,
+    /// Groups of four inputs held in workgroup memory at once.
+    pub chunk4: u32,
+}
+
+impl Gemm {
+    /// The shape for tiles of so many voxels.
+    pub fn new(voxels: u32) -> Self {
+        Self { voxels, lanes: 4, rows: 4, chunk4: 8 }
+    }
+
+    /// Groups of four outputs one workgroup computes.
+    pub fn rows_per_group(self) -> usize {
+        (THREADS / (self.voxels / self.lanes) * self.rows) as usize
+    }
 }
 
 /// Voxels per thread where the tile has as many: each weight loaded then serves four multiply-adds.
@@ -94,6 +126,8 @@ pub struct Row {
     pub params: (&'static [(&'static str, usize)], usize),
 }
 
+const STORED_F32: &str = include_str!("../../shaders/shared/stored_f32.wgsl");
+const STORED_F16: &str = include_str!("../../shaders/shared/stored_f16.wgsl");
 const GELU: &str = include_str!("../../shaders/shared/gelu.wgsl");
 const MERGE_MOMENTS: &str = include_str!("../../shaders/shared/merge_moments.wgsl");
 
@@ -116,6 +150,8 @@ pub const CATALOGUE: &[Row] = &[
     row!("norm_partial", NormPartial, &[MERGE_MOMENTS]),
     row!("norm_affine", NormAffine, &[MERGE_MOMENTS]),
     row!("grn_partial", GrnPartial, &[GELU]),
+    row!("expand", Expand, &[GELU]),
+    row!("compress", Compress, &[]),
     row!("column_sum", ColumnSum, &[]),
     row!("grn_scale", GrnScale, &[]),
     row!("mlp", Mlp, &[GELU]),
@@ -131,6 +167,8 @@ impl Kernel {
             Self::NormPartial => "norm_partial",
             Self::NormAffine => "norm_affine",
             Self::GrnPartial(_) => "grn_partial",
+            Self::Expand(_) => "expand",
+            Self::Compress(_) => "compress",
             Self::ColumnSum => "column_sum",
             Self::GrnScale => "grn_scale",
             Self::Mlp(_) => "mlp",
@@ -142,6 +180,8 @@ impl Kernel {
         match self {
             Self::Mlp(tile) => u64::from(tile.in4 + tile.split) * u64::from(tile.voxels) * 16,
             Self::GrnPartial(tile) => u64::from(tile.in4) * u64::from(tile.voxels) * 16,
+            Self::Expand(gemm) => u64::from(gemm.chunk4 * gemm.voxels + THREADS) * 16,
+            Self::Compress(gemm) => u64::from(gemm.chunk4 * gemm.voxels) * 16,
             _ => 0,
         }
     }
@@ -155,15 +195,30 @@ impl Kernel {
             Self::Mlp(tile) => {
                 vec![("IN4", tile.in4), ("VOXELS", tile.voxels), ("LANES", tile.lanes), ("CHUNK4", tile.split), ("ROWS", tile.rows)]
             }
+            Self::Expand(gemm) | Self::Compress(gemm) => {
+                vec![("VOXELS", gemm.voxels), ("LANES", gemm.lanes), ("ROWS", gemm.rows), ("CHUNK4", gemm.chunk4)]
+            }
             _ => vec![],
         }
     }
 
-    /// The whole WGSL text: constants, shared pieces, the file.
-    pub fn wgsl(self) -> String {
+    /// The whole WGSL text: the storage type, constants, shared pieces, the file.
+    pub fn wgsl(self, precision: Precision) -> String {
         let row = CATALOGUE.iter().find(|row| row.name == self.name()).expect("every kernel has a row");
+        let stored = match precision {
+            Precision::F32 => STORED_F32,
+            Precision::F16 => STORED_F16,
+        };
         let constants = self.constants().into_iter().map(|(name, value)| format!("const {name}: u32 = {value}u;\n"));
-        constants.chain(row.shared.iter().map(|s| (*s).to_owned())).chain([row.source.to_owned()]).collect()
+        let shared = row.shared.iter().map(|s| (*s).to_owned());
+        std::iter::once(stored.to_owned()).chain(constants).chain(shared).chain([row.source.to_owned()]).collect()
+    }
+}
+
+impl fmt::Display for Kernel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())?;
+        self.constants().into_iter().try_for_each(|(name, value)| write!(f, " {}={value}", name.to_lowercase()))
     }
 }
 

@@ -53,6 +53,19 @@ params! {
 }
 
 params! {
+    /// `expand.wgsl`.
+    Expand { voxels: u32, plane: u32, planes: u32, slab_planes: u32, in4: u32, hidden4: u32, tiles: u32, }
+}
+
+params! {
+    /// `compress.wgsl`.
+    Compress {
+        d_x: u32, voxels: u32, planes: u32, slab_planes: u32, hidden4: u32, out4: u32, tiles: u32,
+        out_x: u32, out_y: u32, out_plane: u32, shift: u32,
+    }
+}
+
+params! {
     /// `column_sum.wgsl`.
     ColumnSum { rows: u32, columns4: u32, first: u32, }
 }

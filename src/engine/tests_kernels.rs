@@ -8,7 +8,7 @@ use crate::device::Device;
 use crate::gpu::GpuRunner;
 use crate::kernels::{Kernel, Tile, WORKGROUP_BYTES};
 use crate::params;
-use crate::plan::{Command, Dispatch, Heads, Limits, Plan, Range, Source, Tensor, Vec4, lower};
+use crate::plan::{Buffer, Command, Dispatch, Heads, Limits, Plan, Precision, Range, Source, Tensor, Vec4, lower};
 use crate::selftest::noise_weights;
 use crate::tests_golden::{assert_close, devices, golden};
 
@@ -27,20 +27,24 @@ struct Bench {
 
 impl Bench {
     fn new(input: Tensor, output: Tensor, buffers: Vec<usize>) -> Self {
-        let buffers = buffers.into_iter().map(|n| n.next_multiple_of(16)).collect();
-        Self { plan: Plan { buffers, weights: Vec::new(), commands: Vec::new(), input, outputs: vec![output] } }
+        let precision = Precision::F32;
+        let buffer = |n: usize| Buffer { name: "test", len: n.next_multiple_of(32), precision };
+        let buffers = buffers.into_iter().map(buffer).collect();
+        Self { plan: Plan { buffers, weights: vec![], commands: vec![], input, outputs: vec![output], precision, nodes: vec![] } }
     }
 
     fn constants(&mut self, values: impl IntoIterator<Item = [f32; 4]>) -> Range {
         let start = self.plan.weights.len();
         self.plan.weights.extend(values.into_iter().map(Vec4));
         let len = self.plan.weights.len() - start;
-        self.plan.weights.resize(self.plan.weights.len().next_multiple_of(16), Vec4::default());
+        self.plan.weights.resize(self.plan.weights.len().next_multiple_of(32), Vec4::default());
         Range { source: Source::Weights, start, len }
     }
 
-    fn dispatch<P: Pod>(&mut self, kernel: Kernel, params: P, ranges: Vec<Range>, groups: [u32; 3]) {
-        self.plan.commands.push(Command::Dispatch(Dispatch { kernel, params: bytes_of(&params).to_vec(), ranges, groups, flops: 0 }));
+    /// The last range is written.
+    fn dispatch<P: Pod>(&mut self, kernel: Kernel, params: P, mut ranges: Vec<Range>, groups: [u32; 3]) {
+        let (params, writes) = (bytes_of(&params).to_vec(), ranges.split_off(ranges.len() - 1));
+        self.plan.commands.push(Command::Dispatch(Dispatch { kernel, params, reads: ranges, writes, groups, flops: 0, node: 0 }));
     }
 }
 
@@ -152,6 +156,32 @@ fn grn_matches_pytorch_with_mean_and_sum() {
     }
 }
 
+/// Stored and recomputed expanded activations agree, and what is stored does not depend on the slabs either.
+#[test]
+fn storing_the_expanded_activation_changes_little_and_slabs_nothing() {
+    let mut config = Config::preset(Preset::S, Generation::V2, 3, 12, 1, 3);
+    config.blocks = [1; 9];
+    let graph = graph(&config).unwrap();
+    let weights = noise_weights(&graph);
+    let patch = [32, 16, 48];
+    let input: Vec<f32> = crate::selftest::noise(3).take(patch.iter().product()).collect();
+    for device in devices() {
+        let plan = |limits| lower(&graph, &weights, patch, Heads::Main, limits).unwrap();
+        let kernels = |plan: &Plan| {
+            let dispatches = plan.commands.iter().filter_map(|c| if let Command::Dispatch(d) = c { Some(d) } else { None });
+            dispatches.filter(|d| matches!(d.kernel, Kernel::Expand(_) | Kernel::Compress(_))).count()
+        };
+        let never = plan(Limits { store_hidden_channels: usize::MAX, ..device.limits() });
+        let always = Limits { store_hidden_channels: 0, ..device.limits() };
+        let tight = plan(Limits { binding_bytes: 512 << 10, dispatch_flops: 1_000_000, store_up_bytes: 100 << 10, ..always });
+        let always = plan(always);
+        assert!(kernels(&never) == 0 && kernels(&always) >= 2 * 16 && kernels(&tight) > 2 * kernels(&always));
+        let [never, always, tight] = [never, always, tight].map(|plan| run(&device, plan, &input));
+        assert_close(&format!("stored on {}", device.describe()), &always, &never);
+        assert!(always.iter().zip(&tight).all(|(a, b)| a.to_bits() == b.to_bits()), "on {}", device.describe());
+    }
+}
+
 /// Slabs, recomputed up blocks and small dispatches change no bit of the result.
 #[test]
 fn tight_limits_change_nothing() {
@@ -162,7 +192,7 @@ fn tight_limits_change_nothing() {
     let patch = [32, 16, 48];
     let input: Vec<f32> = (0..patch.iter().product::<usize>()).map(|i| ((i * 7919) % 1000) as f32 / 500.0 - 1.0).collect();
     for device in devices() {
-        let roomy = Limits { binding_bytes: u64::MAX, dispatch_flops: u64::MAX, store_up_bytes: usize::MAX, ..device.limits() };
+        let roomy = Limits { binding_bytes: u64::MAX, dispatch_flops: u64::MAX, store_up_bytes: u64::MAX, ..device.limits() };
         let roomy = Limits { binding_bytes: device.limits().binding_bytes.min(1 << 27), ..roomy };
         let tight = Limits { binding_bytes: 300 << 10, dispatch_flops: 1_000_000, store_up_bytes: 100 << 10, ..device.limits() };
         let plan = |limits| lower(&graph, &weights, patch, Heads::Main, limits).unwrap();
@@ -170,7 +200,11 @@ fn tight_limits_change_nothing() {
         assert!(tight.commands.len() > 2 * roomy.commands.len());
         for command in &tight.commands {
             let Command::Dispatch(dispatch) = command else { continue };
-            assert!(dispatch.ranges.iter().all(|r| r.source == Source::Weights || r.len * 16 <= 300 << 10), "{:?}", dispatch.kernel);
+            assert!(
+                dispatch.reads.iter().chain(&dispatch.writes).all(|r| r.source == Source::Weights || r.len * 16 <= 300 << 10),
+                "{:?}",
+                dispatch.kernel
+            );
         }
         let (want, got) = (run(&device, roomy, &input), run(&device, tight, &input));
         assert!(want.iter().zip(&got).all(|(a, b)| a.to_bits() == b.to_bits()), "on {}", device.describe());

@@ -3,10 +3,12 @@
 use naga::back::{hlsl, msl, spv};
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 
-use crate::kernels::{CATALOGUE, Kernel, Tile, WORKGROUP_BYTES};
+use crate::kernels::{CATALOGUE, Gemm, Kernel, Tile, WORKGROUP_BYTES};
+use crate::plan::Precision;
 
 fn variants() -> Vec<Kernel> {
     let mut kernels = vec![Kernel::Pointwise, Kernel::NormPartial, Kernel::NormAffine, Kernel::ColumnSum, Kernel::GrnScale];
+    kernels.extend([Kernel::Expand(Gemm::new(64)), Kernel::Compress(Gemm::new(64))]);
     for kernel in [3, 5, 7] {
         kernels.extend([Kernel::Depthwise { kernel, stride: 1 }, Kernel::Depthwise { kernel, stride: 2 }, Kernel::DepthwiseUp { kernel }]);
     }
@@ -23,11 +25,13 @@ fn variants() -> Vec<Kernel> {
 
 #[test]
 fn every_variant_lowers_to_all_languages() {
-    for kernel in variants() {
-        let module = naga::front::wgsl::parse_str(&kernel.wgsl()).unwrap_or_else(|e| panic!("{kernel:?}: {e}"));
-        let info = Validator::new(ValidationFlags::all(), Capabilities::default())
-            .validate(&module)
-            .unwrap_or_else(|e| panic!("{kernel:?}: {e:?}"));
+    for (kernel, precision) in variants().into_iter().flat_map(|kernel| [(kernel, Precision::F32), (kernel, Precision::F16)]) {
+        let module = naga::front::wgsl::parse_str(&kernel.wgsl(precision)).unwrap_or_else(|e| panic!("{kernel:?}: {e}"));
+        let capabilities = match precision {
+            Precision::F32 => Capabilities::default(),
+            Precision::F16 => Capabilities::default() | Capabilities::SHADER_FLOAT16,
+        };
+        let info = Validator::new(ValidationFlags::all(), capabilities).validate(&module).unwrap_or_else(|e| panic!("{kernel:?}: {e:?}"));
         let spirv = spv::write_vec(&module, &info, &spv::Options::default(), None);
         assert!(!spirv.unwrap_or_else(|e| panic!("{kernel:?}: {e}")).is_empty());
         let options = msl::Options { fake_missing_bindings: true, ..Default::default() };
@@ -42,7 +46,7 @@ fn every_variant_lowers_to_all_languages() {
 fn uniform_blocks_equal_the_shaders() {
     for kernel in variants() {
         let row = CATALOGUE.iter().find(|row| row.name == kernel.name()).unwrap();
-        let module = naga::front::wgsl::parse_str(&kernel.wgsl()).unwrap();
+        let module = naga::front::wgsl::parse_str(&kernel.wgsl(Precision::F32)).unwrap();
         let (_, params) = module.types.iter().find(|(_, t)| t.name.as_deref() == Some("Params")).unwrap();
         let naga::TypeInner::Struct { members, span } = &params.inner else { panic!("Params is not a struct") };
         let shader: Vec<(&str, usize)> = members.iter().map(|m| (m.name.as_deref().unwrap(), m.offset as usize)).collect();

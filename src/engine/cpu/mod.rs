@@ -7,6 +7,7 @@ mod grn;
 mod mlp;
 mod norm;
 mod pointwise;
+mod store;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -15,7 +16,7 @@ use bytemuck::pod_read_unaligned;
 
 use crate::kernels::Kernel;
 use crate::memory::{allocate, check_memory};
-use crate::plan::{Command, Dispatch, Plan, Range, Source, Vec4};
+use crate::plan::{Buffer, Command, Dispatch, Plan, Range, Source, Vec4};
 use crate::runner::{Cancelled, EngineError, Runner};
 
 /// Working buffers of one plan; runners of equal plans take turns in them.
@@ -31,8 +32,8 @@ pub struct CpuRunner {
 impl CpuRunner {
     /// Allocates the plan's buffers.
     pub fn new(plan: Plan) -> Result<Self, EngineError> {
-        check_memory(plan.buffers.iter().sum::<usize>() as u64 * size_of::<Vec4>() as u64)?;
-        let buffers: Result<_, _> = plan.buffers.iter().map(|len| allocate(*len)).collect();
+        check_memory(plan.buffers.iter().map(Buffer::bytes).sum())?;
+        let buffers: Result<_, _> = plan.buffers.iter().map(|buffer| allocate(buffer.len)).collect();
         Ok(Self { plan, arena: Arc::new(Mutex::new(buffers?)), device: describe() })
     }
 
@@ -110,39 +111,53 @@ impl Runner for CpuRunner {
     }
 }
 
-/// Calls the twin of a dispatch's kernel; its written buffer is taken out of the arena while it runs.
+/// Calls the twin of a dispatch's kernel; its written buffers are taken out of the arena while it runs.
 fn dispatch_on(dispatch: &Dispatch, weights: &[Vec4], buffers: &mut [Vec<Vec4>]) {
-    let (target, reads) = dispatch.ranges.split_last().expect("every kernel writes something");
-    let Source::Buffer(written) = target.source else { unreachable!("weights are read-only") };
-    let mut taken = std::mem::take(&mut buffers[written]);
-    {
-        let y = &mut taken[target.start..][..target.len];
-        let read = |i: usize| slice(&reads[i], weights, buffers);
-        let planes = dispatch.groups.map(|n| n as usize);
-        let params = &dispatch.params;
-        match dispatch.kernel {
-            Kernel::Pointwise => pointwise::pointwise(&pod_read_unaligned(params), planes[2], read(0), read(1), read(2), y),
-            Kernel::Depthwise { kernel, stride } => {
-                let window = depthwise::Window { kernel: kernel as usize, stride: stride as usize };
-                let inputs = depthwise::Inputs { x: read(0), weight: read(1), bias: read(2) };
-                depthwise::depthwise(&pod_read_unaligned(params), window, inputs, y);
-            }
-            Kernel::DepthwiseUp { kernel } => {
-                let inputs = depthwise::Inputs { x: read(0), weight: read(1), bias: read(2) };
-                depthwise::depthwise_up(&pod_read_unaligned(params), kernel as usize, inputs, y);
-            }
-            Kernel::NormPartial => norm::norm_partial(&pod_read_unaligned(params), read(0), y),
-            Kernel::NormAffine => norm::norm_affine(&pod_read_unaligned(params), read(0), read(1), y),
-            Kernel::GrnPartial(tile) => grn::grn_partial(&pod_read_unaligned(params), tile, read(0), read(1), read(2), read(3), y),
-            Kernel::ColumnSum => grn::column_sum(&pod_read_unaligned(params), planes[1], read(0), y),
-            Kernel::GrnScale => grn::grn_scale(&pod_read_unaligned(params), read(0), read(1), y),
-            Kernel::Mlp(tile) => {
-                let weights = mlp::Weights { affine: read(1), w1: read(2), b1: read(3), scale: read(4), w2: read(5), b2: read(6) };
-                mlp::mlp(&pod_read_unaligned(params), tile.in4 as usize, planes[1], read(0), &weights, y);
-            }
+    let written = |range: &Range| {
+        let Source::Buffer(buffer) = range.source else { unreachable!("weights are read-only") };
+        buffer
+    };
+    let mut taken: Vec<Vec<Vec4>> = dispatch.writes.iter().map(|range| std::mem::take(&mut buffers[written(range)])).collect();
+    let mut writes = taken.iter_mut().zip(&dispatch.writes).map(|(buffer, range)| &mut buffer[range.start..][..range.len]);
+    call(dispatch, |i| slice(&dispatch.reads[i], weights, buffers), || writes.next().expect("kernels write what their dispatch names"));
+    for (buffer, range) in taken.into_iter().zip(&dispatch.writes) {
+        buffers[written(range)] = buffer;
+    }
+}
+
+/// One twin, with the bindings it reads by number and those it writes in order.
+fn call<'a, 'b>(dispatch: &Dispatch, read: impl Fn(usize) -> &'a [Vec4], mut write: impl FnMut() -> &'b mut [Vec4]) {
+    let planes = dispatch.groups.map(|n| n as usize);
+    let params = &dispatch.params;
+    match dispatch.kernel {
+        Kernel::Pointwise => pointwise::pointwise(&pod_read_unaligned(params), planes[2], read(0), read(1), read(2), write()),
+        Kernel::Depthwise { kernel, stride } => {
+            let window = depthwise::Window { kernel: kernel as usize, stride: stride as usize };
+            let inputs = depthwise::Inputs { x: read(0), weight: read(1), bias: read(2) };
+            depthwise::depthwise(&pod_read_unaligned(params), window, inputs, write());
+        }
+        Kernel::DepthwiseUp { kernel } => {
+            let inputs = depthwise::Inputs { x: read(0), weight: read(1), bias: read(2) };
+            depthwise::depthwise_up(&pod_read_unaligned(params), kernel as usize, inputs, write());
+        }
+        Kernel::NormPartial => norm::norm_partial(&pod_read_unaligned(params), read(0), write()),
+        Kernel::NormAffine => norm::norm_affine(&pod_read_unaligned(params), read(0), read(1), write()),
+        Kernel::GrnPartial(tile) => grn::grn_partial(&pod_read_unaligned(params), tile, read(0), read(1), read(2), read(3), write()),
+        Kernel::Expand(gemm) => {
+            let inputs = store::ExpandInputs { d: read(0), affine: read(1), w1: read(2), b1: read(3) };
+            store::expand(&pod_read_unaligned(params), gemm.voxels as usize, &inputs, write(), write());
+        }
+        Kernel::Compress(gemm) => {
+            let inputs = store::CompressInputs { hidden: read(0), scale: read(1), w2: read(2), b2: read(3) };
+            store::compress(&pod_read_unaligned(params), gemm.voxels as usize, &inputs, write());
+        }
+        Kernel::ColumnSum => grn::column_sum(&pod_read_unaligned(params), planes[1], read(0), write()),
+        Kernel::GrnScale => grn::grn_scale(&pod_read_unaligned(params), read(0), read(1), write()),
+        Kernel::Mlp(tile) => {
+            let weights = mlp::Weights { affine: read(1), w1: read(2), b1: read(3), scale: read(4), w2: read(5), b2: read(6) };
+            mlp::mlp(&pod_read_unaligned(params), tile.in4 as usize, planes[1], read(0), &weights, write());
         }
     }
-    buffers[written] = taken;
 }
 
 fn slice<'a>(range: &Range, weights: &'a [Vec4], buffers: &'a [Vec<Vec4>]) -> &'a [Vec4] {

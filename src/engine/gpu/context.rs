@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::adapter::{driver_warning, enumerate};
 use crate::kernels::{Kernel, WORKGROUP_BYTES};
-use crate::plan::{Limits, STORE_UP_BYTES};
+use crate::plan::{Limits, Precision, STORE_HIDDEN_BYTES, STORE_HIDDEN_CHANNELS, STORE_UP_BYTES};
 use crate::runner::EngineError;
 
 /// A device with its queue and pipelines; shared by all models that run on it.
@@ -15,7 +15,7 @@ pub struct Gpu {
     description: String,
     limits: Limits,
     warning: Option<String>,
-    pipelines: Mutex<HashMap<Kernel, wgpu::ComputePipeline>>,
+    pipelines: Mutex<HashMap<(Kernel, Precision), wgpu::ComputePipeline>>,
     failure: Arc<Mutex<Option<String>>>,
 }
 
@@ -37,6 +37,7 @@ impl Gpu {
         }
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("voxelry"),
+            required_features: adapter.features() & wgpu::Features::SHADER_F16,
             required_limits: limits.clone(),
             memory_hints: wgpu::MemoryHints::MemoryUsage,
             ..Default::default()
@@ -68,6 +69,10 @@ impl Gpu {
                 groups: limits.max_compute_workgroups_per_dimension,
                 tile_bytes: WORKGROUP_BYTES,
                 store_up_bytes: STORE_UP_BYTES,
+                precision: Precision::F32,
+                store_hidden_channels: STORE_HIDDEN_CHANNELS,
+                store_hidden_bytes: STORE_HIDDEN_BYTES,
+                tile_voxels: 64,
             },
             warning: driver_warning(info.device_type, &info.driver_info),
             device,
@@ -87,20 +92,25 @@ impl Gpu {
         self.limits
     }
 
+    /// Whether activations can be stored in half precision.
+    pub fn has_f16(&self) -> bool {
+        self.device.features().contains(wgpu::Features::SHADER_F16)
+    }
+
     /// What to know before trusting this driver.
     pub fn warning(&self) -> Option<&str> {
         self.warning.as_deref()
     }
 
     /// The pipeline of a kernel, compiled on first use.
-    pub(super) fn pipeline(&self, kernel: Kernel) -> wgpu::ComputePipeline {
+    pub(super) fn pipeline(&self, kernel: Kernel, precision: Precision) -> wgpu::ComputePipeline {
         let mut pipelines = self.pipelines.lock().unwrap_or_else(PoisonError::into_inner);
         pipelines
-            .entry(kernel)
+            .entry((kernel, precision))
             .or_insert_with(|| {
                 let module = self.device.create_shader_module(wgpu::ShaderModuleDescriptor {
                     label: Some(kernel.name()),
-                    source: wgpu::ShaderSource::Wgsl(kernel.wgsl().into()),
+                    source: wgpu::ShaderSource::Wgsl(kernel.wgsl(precision).into()),
                 });
                 self.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
                     label: Some(kernel.name()),

@@ -2,6 +2,7 @@
 
 mod adapter;
 mod context;
+mod half;
 mod runner;
 
 pub(crate) use adapter::SOFTWARE;

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use wgpu::util::DeviceExt as _;
 
 use super::context::Gpu;
-use crate::plan::{Command, Dispatch, Plan, Range, Source, Tensor, Vec4};
+use super::half;
+use crate::plan::{Command, Dispatch, Plan, Precision, Range, Source, Tensor, Vec4};
 use crate::runner::{Cancelled, EngineError, Runner};
 
 /// Time one submission should take; drivers reset a device that is busy for two seconds, and the desktop shares it.
@@ -46,7 +47,7 @@ impl GpuRunner {
     pub fn new(gpu: Arc<Gpu>, plan: Plan) -> Result<Self, EngineError> {
         gpu.check()?;
         let out_of_memory = gpu.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
-        let buffers: Vec<wgpu::Buffer> = plan.buffers.iter().map(|len| storage_buffer(&gpu, "activation", *len)).collect();
+        let buffers: Vec<wgpu::Buffer> = plan.buffers.iter().map(|buffer| storage_buffer(&gpu, buffer.name, buffer.bytes())).collect();
         if let Some(error) = pollster::block_on(out_of_memory.pop()) {
             let mib = plan.bytes() >> 20;
             return Err(EngineError::DoesNotFit(format!("{mib} MiB could not be allocated ({error})")));
@@ -62,9 +63,10 @@ impl GpuRunner {
 
     fn with_arena(gpu: Arc<Gpu>, mut plan: Plan, arena: Arc<Arena>) -> Result<Self, EngineError> {
         let out_of_memory = gpu.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
-        let weights = storage_buffer(&gpu, "weights", plan.weights.len());
+        let weight_bytes = (plan.weights.len() * size_of::<Vec4>()) as u64;
+        let weights = storage_buffer(&gpu, "weights", weight_bytes);
         if let Some(error) = pollster::block_on(out_of_memory.pop()) {
-            let mib = (plan.weights.len() * size_of::<Vec4>()) >> 20;
+            let mib = weight_bytes >> 20;
             return Err(EngineError::DoesNotFit(format!("{mib} MiB of weights could not be allocated ({error})")));
         }
         gpu.queue.write_buffer(&weights, 0, bytemuck::cast_slice(&plan.weights));
@@ -81,7 +83,7 @@ impl GpuRunner {
                 Command::Dispatch(dispatch) => {
                     dispatches += 1;
                     let offset = (dispatches - 1) * UNIFORM_ALIGN;
-                    step(&gpu, dispatch, &params, offset, &arena.buffers, &weights)
+                    step(&gpu, &plan, dispatch, &params, offset, &arena.buffers, &weights)
                 }
             })
             .collect();
@@ -125,7 +127,11 @@ impl GpuRunner {
     fn upload(&mut self, input: &[f32]) {
         self.staging.resize(self.plan.input.len(), Vec4::default());
         self.plan.input.pack(input, &mut self.staging);
-        self.gpu.queue.write_buffer(&self.arena.buffers[self.plan.input.buffer], 0, bytemuck::cast_slice(&self.staging));
+        let buffer = &self.arena.buffers[self.plan.input.buffer];
+        match self.plan.precision {
+            Precision::F32 => self.gpu.queue.write_buffer(buffer, 0, bytemuck::cast_slice(&self.staging)),
+            Precision::F16 => self.gpu.queue.write_buffer(buffer, 0, bytemuck::cast_slice(&half::narrow(&self.staging))),
+        }
     }
 
     fn execute(&mut self, input: &[f32], cancelled: &dyn Fn() -> bool) -> Result<(), EngineError> {
@@ -154,7 +160,7 @@ impl GpuRunner {
 
     /// Copies a tensor to the host piece by piece.
     fn read(&self, tensor: Tensor, output: &mut [f32]) -> Result<(), EngineError> {
-        let plane_bytes = tensor.plane() * size_of::<Vec4>();
+        let plane_bytes = tensor.plane() * self.plan.precision.vec4_bytes() as usize;
         let step = (READBACK_BYTES / plane_bytes).clamp(1, tensor.size_zyx[0]);
         let readback = self.gpu.device.create_buffer(&wgpu::BufferDescriptor {
             label: Some("readback"),
@@ -178,7 +184,10 @@ impl GpuRunner {
             mapped.map_err(|e| EngineError::Device(e.to_string()))?;
             {
                 let view = readback.slice(..bytes).get_mapped_range().map_err(|e| EngineError::Device(e.to_string()))?;
-                tensor.unpack(bytemuck::cast_slice(&view), z, output);
+                match self.plan.precision {
+                    Precision::F32 => tensor.unpack(bytemuck::cast_slice(&view), z, output),
+                    Precision::F16 => tensor.unpack(&half::widen(bytemuck::cast_slice(&view)), z, output),
+                }
             }
             readback.unmap();
         }
@@ -207,10 +216,10 @@ impl Runner for GpuRunner {
     }
 }
 
-fn storage_buffer(gpu: &Gpu, label: &'static str, len: usize) -> wgpu::Buffer {
+fn storage_buffer(gpu: &Gpu, label: &'static str, bytes: u64) -> wgpu::Buffer {
     gpu.device.create_buffer(&wgpu::BufferDescriptor {
         label: Some(label),
-        size: (len * size_of::<Vec4>()).max(UNIFORM_ALIGN) as u64,
+        size: bytes.max(UNIFORM_ALIGN as u64),
         usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST,
         mapped_at_creation: false,
     })
@@ -229,8 +238,16 @@ fn params_buffer(gpu: &Gpu, plan: &Plan) -> wgpu::Buffer {
     gpu.device.create_buffer_init(&wgpu::util::BufferInitDescriptor { label: Some("params"), contents, usage: wgpu::BufferUsages::UNIFORM })
 }
 
-fn step(gpu: &Gpu, dispatch: &Dispatch, params: &wgpu::Buffer, offset: usize, buffers: &[wgpu::Buffer], weights: &wgpu::Buffer) -> Step {
-    let pipeline = gpu.pipeline(dispatch.kernel);
+fn step(
+    gpu: &Gpu,
+    plan: &Plan,
+    dispatch: &Dispatch,
+    params: &wgpu::Buffer,
+    offset: usize,
+    buffers: &[wgpu::Buffer],
+    weights: &wgpu::Buffer,
+) -> Step {
+    let pipeline = gpu.pipeline(dispatch.kernel, plan.precision);
     let binding = |buffer, offset: usize, size: usize| {
         let size = Some(wgpu::BufferSize::new(size as u64).expect("bindings are not empty"));
         wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer, offset: offset as u64, size })
@@ -240,9 +257,11 @@ fn step(gpu: &Gpu, dispatch: &Dispatch, params: &wgpu::Buffer, offset: usize, bu
             Source::Weights => weights,
             Source::Buffer(buffer) => &buffers[buffer],
         };
-        binding(buffer, range.start * size_of::<Vec4>(), range.len * size_of::<Vec4>())
+        let bytes = plan.range_bytes(range);
+        binding(buffer, bytes.start, bytes.len())
     };
-    let resources = std::iter::once(binding(params, offset, dispatch.params.len())).chain(dispatch.ranges.iter().map(storage));
+    let resources =
+        std::iter::once(binding(params, offset, dispatch.params.len())).chain(dispatch.reads.iter().chain(&dispatch.writes).map(storage));
     let entries: Vec<wgpu::BindGroupEntry<'_>> =
         resources.enumerate().map(|(i, resource)| wgpu::BindGroupEntry { binding: i as u32, resource }).collect();
     let bindings = gpu.device.create_bind_group(&wgpu::BindGroupDescriptor {

@@ -1,16 +1,16 @@
 //! Graph to plan: which kernel runs on which slab of which buffer.
 //!
-//! A block is three passes over its tensors: depthwise with instance statistics; expand + GELU with GRN statistics; expand +
-//! GELU + compress + residual, in place. Skips are added in place too, so the activations of a network are one tensor per level
-//! and one scratch tensor for depthwise results. The depthwise result of a large up block is computed again, slab by slab, in
-//! every pass instead of being stored: at a 128^3 patch it alone would take 500 MiB.
+//! Blocks run in place, and up blocks add into the skip their sum reads, so the activations of a network are one tensor per
+//! level and scratch that all blocks share.
 
 use bytemuck::bytes_of;
-use mednext::{Block, BlockKind, Graph, GrnReduction, Node, NodeId, Op, Weights};
+use mednext::{Block, BlockKind, Graph, Node, NodeId, Op, Weights};
 
-use super::pack::{PackedBlock, Packer};
-use super::{Command, Dispatch, Limits, Plan, Range, Source, Tensor, Vec4};
-use crate::kernels::{Kernel, THREADS, Tile};
+use super::block::depthwise_size;
+use super::pack::Packer;
+use super::scratch::{Pass, Scratch, reserve, slabs};
+use super::{Buffer, Command, Dispatch, Limits, Plan, Range, Tensor};
+use crate::kernels::{Kernel, THREADS};
 use crate::params;
 use crate::runner::EngineError;
 
@@ -25,33 +25,38 @@ pub enum Heads {
     Features,
 }
 
-/// `GroupNorm`'s epsilon in the public code (PyTorch's default).
-const NORM_EPS: f32 = 1e-5;
-/// GRN's epsilon in the public code.
-const GRN_EPS: f32 = 1e-6;
-
-const VEC4_BYTES: u64 = size_of::<Vec4>() as u64;
-
 /// Builds the plan of `graph` for tiles of `patch` (z, y, x).
 pub fn lower(graph: &Graph, weights: &Weights, patch: [usize; 3], heads: Heads, limits: Limits) -> Result<Plan, EngineError> {
     let mut lowering = Lowering {
         limits,
+        hidden_room: 0,
         packer: Packer::default(),
-        buffers: vec![0; Scratch::COUNT],
+        buffers: Scratch::buffers(limits.precision),
         commands: Vec::new(),
         tensors: vec![None; graph.nodes.len()],
+        node: 0,
     };
+    lowering.hidden_room = limits.store_hidden_bytes.max(lowering.widest_depthwise(graph, patch));
     for (id, node) in graph.nodes.iter().enumerate() {
-        lowering.node(graph, weights, id, node, patch, heads)?;
+        lowering.node = id;
+        lowering.lower_node(graph, weights, id, node, patch, heads)?;
     }
     let outputs = match heads {
         Heads::Main => vec![lowering.tensor(graph.outputs[0])],
         Heads::All => graph.outputs.iter().map(|id| lowering.tensor(*id)).collect(),
         Heads::Features => vec![lowering.tensor(graph.nodes[graph.outputs[0]].inputs[0])],
     };
-    let input = lowering.tensor(0);
-    let plan = Plan { buffers: lowering.buffers, weights: lowering.packer.packed, commands: lowering.commands, input, outputs };
-    let largest = plan.buffers.iter().copied().chain([plan.weights.len()]).max().unwrap_or(0) as u64 * VEC4_BYTES;
+    let plan = Plan {
+        input: lowering.tensor(0),
+        outputs,
+        buffers: lowering.buffers,
+        weights: lowering.packer.packed,
+        commands: lowering.commands,
+        precision: limits.precision,
+        nodes: graph.nodes.iter().map(|node| node.name.clone()).collect(),
+    };
+    let weight_bytes = (plan.weights.len() * size_of::<super::Vec4>()) as u64;
+    let largest = plan.buffers.iter().map(Buffer::bytes).chain([weight_bytes]).max().unwrap_or(0);
     if largest > limits.buffer_bytes {
         let (need, have) = (largest >> 20, limits.buffer_bytes >> 20);
         return Err(EngineError::DoesNotFit(format!("one buffer would need {need} MiB, the device allows {have} MiB")));
@@ -67,8 +72,9 @@ fn check_dispatches(plan: &Plan, limits: Limits) -> Result<(), EngineError> {
         let Command::Dispatch(dispatch) = command else { continue };
         let name = dispatch.kernel.name();
         let refuse = |what: String| Err(EngineError::DoesNotFit(format!("{name} needs {what}, more than the device allows")));
-        if let Some(range) = dispatch.ranges.iter().find(|range| range.len as u64 * VEC4_BYTES > limits.binding_bytes) {
-            return refuse(format!("a binding of {} MiB", (range.len as u64 * VEC4_BYTES) >> 20));
+        let bytes = dispatch.reads.iter().chain(&dispatch.writes).map(|range| plan.range_bytes(range).len() as u64);
+        if let Some(bytes) = bytes.max().filter(|bytes| *bytes > limits.binding_bytes) {
+            return refuse(format!("a binding of {} MiB", bytes >> 20));
         }
         if dispatch.groups.iter().any(|n| *n > limits.groups) {
             return refuse(format!("{:?} workgroups", dispatch.groups));
@@ -80,39 +86,17 @@ fn check_dispatches(plan: &Plan, limits: Limits) -> Result<(), EngineError> {
     Ok(())
 }
 
-/// Buffers every block shares, by index.
-struct Scratch;
-
-impl Scratch {
-    const DEPTHWISE: usize = 0;
-    const NORM_PARTIAL: usize = 1;
-    const AFFINE: usize = 2;
-    const GRN_PARTIAL: usize = 3;
-    const GRN_PLANES: usize = 4;
-    const GRN_SQUARES: usize = 5;
-    const GRN_SCALE: usize = 6;
-    const COUNT: usize = 7;
-}
-
-struct Lowering {
-    limits: Limits,
+/// A plan in the making.
+pub(super) struct Lowering {
+    pub(super) limits: Limits,
+    /// Bytes an expanded activation may take.
+    pub(super) hidden_room: u64,
     packer: Packer,
-    buffers: Vec<usize>,
+    buffers: Vec<Buffer>,
     commands: Vec<Command>,
     tensors: Vec<Option<Tensor>>,
-}
-
-/// What every pass of one block needs.
-struct BlockContext<'a> {
-    block: &'a Block,
-    packed: &'a PackedBlock,
-    x: Tensor,
-    d: Tensor,
-    y: Tensor,
-    /// 1 for up blocks: results start one voxel in.
-    shift: usize,
-    /// Whether `d` holds the whole depthwise result, or only the slab at hand.
-    stored: bool,
+    /// Node being lowered.
+    node: NodeId,
 }
 
 impl Lowering {
@@ -120,17 +104,50 @@ impl Lowering {
         self.tensors[id].expect("inputs come before their readers")
     }
 
-    fn grow(&mut self, buffer: usize, len: usize) {
-        self.buffers[buffer] = self.buffers[buffer].max(len.next_multiple_of(super::ALIGN));
-    }
-
     fn new_tensor(&mut self, channels: usize, size_zyx: [usize; 3]) -> Tensor {
         let tensor = Tensor { buffer: self.buffers.len(), channels, size_zyx };
-        self.buffers.push(tensor.len());
+        self.buffers.push(Buffer { name: "activation", len: tensor.len(), precision: self.limits.precision });
         tensor
     }
 
-    fn node(
+    /// A tensor that shares the wide scratch buffer: before the first and after the last block.
+    fn passing_tensor(&mut self, channels: usize, size_zyx: [usize; 3]) -> Tensor {
+        let tensor = Tensor { buffer: Scratch::WIDE, channels, size_zyx };
+        self.reserve(Scratch::WIDE, tensor.len());
+        tensor
+    }
+
+    pub(super) fn reserve(&mut self, buffer: usize, len: usize) -> Range {
+        reserve(&mut self.buffers, buffer, len)
+    }
+
+    pub(super) fn slabs(&self, pass: Pass) -> Result<Vec<(usize, usize)>, EngineError> {
+        slabs(&self.limits, pass)
+    }
+
+    /// Bytes of the largest depthwise result that is kept: expanded activations up to its size cost no memory.
+    fn widest_depthwise(&self, graph: &Graph, patch: [usize; 3]) -> u64 {
+        let mut sizes: Vec<[usize; 3]> = Vec::with_capacity(graph.nodes.len());
+        let mut widest = 0;
+        for node in &graph.nodes {
+            let size_zyx = node.inputs.first().map_or(patch, |input| sizes[*input]);
+            let mut out_size = size_zyx;
+            if let Op::Block(block) = &node.op {
+                let d = Tensor { buffer: Scratch::WIDE, channels: block.in_channels, size_zyx: depthwise_size(block.kind, size_zyx) };
+                if self.stores_depthwise(block.kind, d) {
+                    widest = widest.max(d.len() as u64 * self.limits.precision.vec4_bytes());
+                }
+                out_size = match block.kind {
+                    BlockKind::Up => size_zyx.map(|n| 2 * n),
+                    BlockKind::Same | BlockKind::Down => d.size_zyx,
+                };
+            }
+            sizes.push(out_size);
+        }
+        widest
+    }
+
+    fn lower_node(
         &mut self,
         graph: &Graph,
         weights: &Weights,
@@ -140,6 +157,10 @@ impl Lowering {
         heads: Heads,
     ) -> Result<(), EngineError> {
         let tensor = match &node.op {
+            // The stem has read the tile before the first block needs scratch.
+            Op::Input if graph.nodes.iter().all(|n| !n.inputs.contains(&id) || n.op == Op::Stem) => {
+                self.passing_tensor(node.channels, patch)
+            }
             Op::Input => self.new_tensor(node.channels, patch),
             Op::Stem => {
                 let x = self.tensor(node.inputs[0]);
@@ -175,13 +196,9 @@ impl Lowering {
                     self.tensors[id] = Some(x);
                     return Ok(());
                 }
-                let y = if heads == Heads::Main {
-                    // Depthwise scratch is free by now.
-                    let y = Tensor { buffer: Scratch::DEPTHWISE, channels: node.channels, size_zyx: x.size_zyx };
-                    self.grow(Scratch::DEPTHWISE, y.len());
-                    y
-                } else {
-                    self.new_tensor(node.channels, x.size_zyx)
+                let y = match heads {
+                    Heads::Main => self.passing_tensor(node.channels, x.size_zyx),
+                    _ => self.new_tensor(node.channels, x.size_zyx),
                 };
                 let packed = self.packer.linear(weights, &format!("{}.conv_out", node.name), x.channels, y.channels, true)?;
                 self.pointwise(x, y, packed, Placement::SAME)?;
@@ -212,30 +229,34 @@ impl Lowering {
         Ok(skip)
     }
 
-    /// Index ranges of planes that fit the limits; `bytes` and `flops` are per plane, `halo` counts extra planes in a binding.
-    fn slabs(&self, planes: usize, bytes: u64, halo: u64, flops: u64) -> Result<Vec<(usize, usize)>, EngineError> {
-        let fit = (self.limits.binding_bytes / bytes.max(1)).saturating_sub(halo);
-        if fit == 0 {
-            let (need, have) = ((bytes * (halo + 1)) >> 20, self.limits.binding_bytes >> 20);
-            return Err(EngineError::DoesNotFit(format!("one plane of a tile needs a {need} MiB binding, the device allows {have} MiB")));
-        }
-        let step = fit.min(self.limits.dispatch_flops / flops.max(1)).clamp(1, u64::from(self.limits.groups)) as usize;
-        Ok((0..planes).step_by(step).map(|z| (z, (z + step).min(planes))).collect())
-    }
-
-    fn dispatch<P: bytemuck::Pod>(&mut self, kernel: Kernel, params: P, ranges: Vec<Range>, groups: [usize; 3], flops: u64) {
+    pub(super) fn dispatch<P: bytemuck::Pod>(
+        &mut self,
+        kernel: Kernel,
+        params: P,
+        reads: Vec<Range>,
+        writes: Vec<Range>,
+        groups: [usize; 3],
+        flops: u64,
+    ) {
         let groups = groups.map(|n| u32::try_from(n).expect("workgroup counts are bounded by slabs"));
-        self.commands.push(Command::Dispatch(Dispatch { kernel, params: bytes_of(&params).to_vec(), ranges, groups, flops }));
+        let (params, node) = (bytes_of(&params).to_vec(), self.node);
+        self.commands.push(Command::Dispatch(Dispatch { kernel, params, reads, writes, groups, flops, node }));
     }
 
     /// 1x1x1 convolution of `x` into `y`, placed as told.
-    fn pointwise(&mut self, x: Tensor, y: Tensor, (weight, bias): (Range, Range), placement: Placement) -> Result<(), EngineError> {
+    pub(super) fn pointwise(
+        &mut self,
+        x: Tensor,
+        y: Tensor,
+        (weight, bias): (Range, Range),
+        placement: Placement,
+    ) -> Result<(), EngineError> {
         let Placement { in_stride, out_stride, out_offset, accumulate } = placement;
         let points: [usize; 3] =
             std::array::from_fn(|a| x.size_zyx[a].div_ceil(in_stride).min((y.size_zyx[a] - out_offset).div_ceil(out_stride)));
         let flops = (2 * x.channels * y.channels * points[1] * points[2]) as u64;
-        let bytes = VEC4_BYTES * (x.plane() * in_stride).max(y.plane() * out_stride) as u64;
-        for (z0, z1) in self.slabs(points[0], bytes, 0, flops)? {
+        let bytes = self.limits.precision.vec4_bytes() * (x.plane() * in_stride).max(y.plane() * out_stride) as u64;
+        for (z0, z1) in self.slabs(Pass { planes: points[0], bytes, haloed_bytes: 0, halo: 0, flops, group: 1 })? {
             let params = params::Pointwise {
                 points_x: points[2] as u32,
                 points_y: points[1] as u32,
@@ -255,205 +276,19 @@ impl Lowering {
             let from = x.planes(z0 * in_stride, (z1 - 1) * in_stride + 1);
             let to = y.planes(z0 * out_stride + out_offset, (z1 - 1) * out_stride + out_offset + 1);
             let groups = [(points[1] * points[2]).div_ceil(THREADS as usize), y.channels4(), z1 - z0];
-            self.dispatch(Kernel::Pointwise, params, vec![from, weight, bias, to], groups, flops * (z1 - z0) as u64);
+            self.dispatch(Kernel::Pointwise, params, vec![from, weight, bias], vec![to], groups, flops * (z1 - z0) as u64);
         }
         Ok(())
-    }
-
-    fn block(&mut self, block: &Block, packed: &PackedBlock, x: Tensor, y: Tensor) -> Result<(), EngineError> {
-        let d_size = match block.kind {
-            BlockKind::Same => x.size_zyx,
-            BlockKind::Down => x.size_zyx.map(|n| n.div_ceil(2)),
-            BlockKind::Up => x.size_zyx.map(|n| 2 * n - 1),
-        };
-        let d = Tensor { buffer: Scratch::DEPTHWISE, channels: x.channels, size_zyx: d_size };
-        let stored = block.kind != BlockKind::Up || d.len() * size_of::<Vec4>() <= self.limits.store_up_bytes;
-        let shift = usize::from(block.kind == BlockKind::Up);
-        let context = BlockContext { block, packed, x, d, y, shift, stored };
-        self.norm_pass(&context)?;
-        if let Some(reduction) = block.grn {
-            self.grn_pass(&context, reduction)?;
-        }
-        if let Some(projection) = packed.projection {
-            let placement = match block.kind {
-                BlockKind::Up => Placement { in_stride: 1, out_stride: 2, out_offset: 1, accumulate: true },
-                _ => Placement { in_stride: 2, out_stride: 1, out_offset: 0, accumulate: false },
-            };
-            self.pointwise(x, y, projection, placement)?;
-        }
-        self.mlp_pass(&context)
-    }
-
-    /// Slabs of `d` for a pass that also binds `other` vec4 per plane.
-    fn block_slabs(&self, c: &BlockContext<'_>, other: usize, flops: u64) -> Result<Vec<(usize, usize)>, EngineError> {
-        let halo = c.block.kernel as u64 + 1;
-        let stride = if c.block.kind == BlockKind::Down { 2 } else { 1 };
-        let bytes = VEC4_BYTES * (stride * c.x.plane()).max(c.d.plane()).max(other) as u64;
-        let mut slabs = self.slabs(c.d.size_zyx[0], bytes, halo, flops)?;
-        if !c.stored {
-            let step = (self.limits.store_up_bytes / size_of::<Vec4>() / c.d.plane()).max(1).min(slabs[0].1);
-            slabs = (0..c.d.size_zyx[0]).step_by(step).map(|z| (z, (z + step).min(c.d.size_zyx[0]))).collect();
-        }
-        Ok(slabs)
-    }
-
-    /// Where the planes `z0..z1` of the depthwise result lie.
-    fn d_planes(c: &BlockContext<'_>, z0: usize, z1: usize) -> Range {
-        if c.stored { c.d.planes(z0, z1) } else { c.d.planes(0, z1 - z0) }
-    }
-
-    fn depthwise(&mut self, c: &BlockContext<'_>, z0: usize, z1: usize) {
-        let (size, pad) = (c.block.kernel, c.block.kernel / 2);
-        let kernel = size as u32;
-        // Input planes the taps of the first and last output plane reach.
-        let (kernel, low, high, taps) = match c.block.kind {
-            BlockKind::Same => (Kernel::Depthwise { kernel, stride: 1 }, z0.saturating_sub(pad), z1 - 1 + size - pad, size.pow(3)),
-            BlockKind::Down => {
-                (Kernel::Depthwise { kernel, stride: 2 }, (2 * z0).saturating_sub(pad), 2 * (z1 - 1) + size - pad, size.pow(3))
-            }
-            BlockKind::Up => {
-                (Kernel::DepthwiseUp { kernel }, (z0 + pad).saturating_sub(size - 1) / 2, (z1 - 1 + pad) / 2 + 1, size.pow(3).div_ceil(8))
-            }
-        };
-        let high = high.min(c.x.size_zyx[0]);
-        let params = params::Depthwise {
-            out_x: c.d.size_zyx[2] as u32,
-            out_y: c.d.size_zyx[1] as u32,
-            out_first: z0 as u32,
-            out_plane: c.d.plane() as u32,
-            in_x: c.x.size_zyx[2] as u32,
-            in_y: c.x.size_zyx[1] as u32,
-            in_z: c.x.size_zyx[0] as u32,
-            in_first: low as u32,
-            in_plane: c.x.plane() as u32,
-            channels4: c.x.channels4() as u32,
-        };
-        let threads = match c.block.kind {
-            BlockKind::Up => c.d.plane_voxels(),
-            _ => c.d.size_zyx[2].div_ceil(4) * c.d.size_zyx[1],
-        };
-        let d = Self::d_planes(c, z0, z1);
-        self.grow(Scratch::DEPTHWISE, d.start + d.len);
-        let ranges = vec![c.x.planes(low, high), c.packed.depthwise, c.packed.depthwise_bias, d];
-        let flops = (2 * taps * c.x.channels * c.d.plane_voxels() * (z1 - z0)) as u64;
-        self.dispatch(kernel, params, ranges, [threads.div_ceil(THREADS as usize), c.x.channels4(), z1 - z0], flops);
-    }
-
-    fn norm_pass(&mut self, c: &BlockContext<'_>) -> Result<(), EngineError> {
-        let (d, planes) = (c.d, c.d.size_zyx[0]);
-        let channels4 = d.channels4();
-        let partial = self.scratch(Scratch::NORM_PARTIAL, planes * channels4 * 2);
-        let flops = (2 * c.block.kernel.pow(3) * d.channels * d.plane_voxels()) as u64;
-        for (z0, z1) in self.block_slabs(c, 0, flops)? {
-            self.depthwise(c, z0, z1);
-            let params = params::NormPartial {
-                voxels: d.plane_voxels() as u32,
-                plane: d.plane() as u32,
-                channels4: channels4 as u32,
-                first: z0 as u32,
-            };
-            let flops = (5 * d.channels * d.plane_voxels() * (z1 - z0)) as u64;
-            self.dispatch(Kernel::NormPartial, params, vec![Self::d_planes(c, z0, z1), partial], [channels4, z1 - z0, 1], flops);
-        }
-        let affine = self.scratch(Scratch::AFFINE, channels4 * 2);
-        let params =
-            params::NormAffine { planes: planes as u32, voxels: d.plane_voxels() as u32, channels4: channels4 as u32, eps: NORM_EPS };
-        self.dispatch(Kernel::NormAffine, params, vec![partial, c.packed.norm, affine], [channels4, 1, 1], 0);
-        Ok(())
-    }
-
-    fn grn_pass(&mut self, c: &BlockContext<'_>, reduction: GrnReduction) -> Result<(), EngineError> {
-        let (d, planes, hidden4) = (c.d, c.d.size_zyx[0], c.block.hidden.div_ceil(4));
-        let tile = Tile::grn_partial(d.channels4() as u32, hidden4 as u32, self.limits.tile_bytes);
-        let tiles = d.plane_voxels().div_ceil(tile.voxels as usize);
-        let rows = tiles * tile.split as usize;
-        let per_plane = self.scratch(Scratch::GRN_PLANES, planes * hidden4);
-        let flops = (2 * d.channels * c.block.hidden * d.plane_voxels()) as u64;
-        for (z0, z1) in self.block_slabs(c, rows * hidden4, flops)? {
-            if !c.stored {
-                self.depthwise(c, z0, z1);
-            }
-            let partial = self.scratch(Scratch::GRN_PARTIAL, (z1 - z0) * rows * hidden4);
-            let params = params::GrnPartial {
-                voxels: d.plane_voxels() as u32,
-                plane: d.plane() as u32,
-                hidden4: hidden4 as u32,
-                tiles: tiles as u32,
-            };
-            let ranges = vec![Self::d_planes(c, z0, z1), self.affine(c), c.packed.w1, c.packed.b1, partial];
-            self.dispatch(Kernel::GrnPartial(tile), params, ranges, [tiles, z1 - z0, 1], flops * (z1 - z0) as u64);
-            let params = params::ColumnSum { rows: rows as u32, columns4: hidden4 as u32, first: z0 as u32 };
-            self.dispatch(Kernel::ColumnSum, params, vec![partial, per_plane], [hidden4, z1 - z0, 1], 0);
-        }
-        let squares = self.scratch(Scratch::GRN_SQUARES, hidden4);
-        let params = params::ColumnSum { rows: planes as u32, columns4: hidden4 as u32, first: 0 };
-        self.dispatch(Kernel::ColumnSum, params, vec![per_plane, squares], [hidden4, 1, 1], 0);
-        let divisor = match reduction {
-            GrnReduction::Mean => c.block.hidden as f32,
-            GrnReduction::Sum => 1.0,
-        };
-        let scale = self.scratch(Scratch::GRN_SCALE, hidden4);
-        let params = params::GrnScale { hidden4: hidden4 as u32, divisor, eps: GRN_EPS };
-        self.dispatch(Kernel::GrnScale, params, vec![squares, c.packed.gamma_or_ones, scale], [1, 1, 1], 0);
-        Ok(())
-    }
-
-    fn mlp_pass(&mut self, c: &BlockContext<'_>) -> Result<(), EngineError> {
-        let (d, y, hidden4) = (c.d, c.y, c.block.hidden.div_ceil(4));
-        let tile = Tile::mlp(d.channels4() as u32, y.channels4() as u32, self.limits.tile_bytes);
-        let tiles = d.plane_voxels().div_ceil(tile.voxels as usize);
-        let scale = match c.block.grn {
-            Some(_) => self.scratch(Scratch::GRN_SCALE, hidden4),
-            None => c.packed.gamma_or_ones,
-        };
-        let flops = (2 * (d.channels + y.channels) * c.block.hidden * d.plane_voxels()) as u64;
-        for (z0, z1) in self.block_slabs(c, y.plane(), flops)? {
-            if !c.stored {
-                self.depthwise(c, z0, z1);
-            }
-            let params = params::Mlp {
-                d_x: d.size_zyx[2] as u32,
-                voxels: d.plane_voxels() as u32,
-                d_plane: d.plane() as u32,
-                hidden4: hidden4 as u32,
-                out4: y.channels4() as u32,
-                out_x: y.size_zyx[2] as u32,
-                out_y: y.size_zyx[1] as u32,
-                out_plane: y.plane() as u32,
-                shift: c.shift as u32,
-            };
-            let ranges = vec![
-                Self::d_planes(c, z0, z1),
-                self.affine(c),
-                c.packed.w1,
-                c.packed.b1,
-                scale,
-                c.packed.w2,
-                c.packed.b2,
-                y.planes(z0 + c.shift, z1 + c.shift),
-            ];
-            self.dispatch(Kernel::Mlp(tile), params, ranges, [tiles, z1 - z0, 1], flops * (z1 - z0) as u64);
-        }
-        Ok(())
-    }
-
-    fn scratch(&mut self, buffer: usize, len: usize) -> Range {
-        self.grow(buffer, len);
-        Range { source: Source::Buffer(buffer), start: 0, len }
-    }
-
-    fn affine(&self, c: &BlockContext<'_>) -> Range {
-        Range { source: Source::Buffer(Scratch::AFFINE), start: 0, len: c.d.channels4() * 2 }
     }
 }
 
 /// How a pointwise convolution maps input points to output points.
 #[derive(Clone, Copy)]
-struct Placement {
-    in_stride: usize,
-    out_stride: usize,
-    out_offset: usize,
-    accumulate: bool,
+pub(super) struct Placement {
+    pub(super) in_stride: usize,
+    pub(super) out_stride: usize,
+    pub(super) out_offset: usize,
+    pub(super) accumulate: bool,
 }
 
 impl Placement {

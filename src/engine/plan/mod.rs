@@ -3,9 +3,12 @@
 //! Activations are `[z][channel/4][y][x]` of vec4: one z-slab is contiguous and holds all channels, so every pass is a loop over
 //! slabs with one binding and an offset. That one mechanism serves binding limits, submission times and cancellation.
 
+mod block;
 mod lower;
 mod pack;
+mod scratch;
 mod tensor;
+mod text;
 
 use bytemuck::{Pod, Zeroable};
 
@@ -19,7 +22,27 @@ use crate::kernels::Kernel;
 #[derive(Debug, Clone, Copy, PartialEq, Default, Pod, Zeroable)]
 pub struct Vec4(pub [f32; 4]);
 
-/// What a device allows; the plan keeps every binding and dispatch inside.
+/// How activations lie in memory. Arithmetic, statistics and weights are f32 either way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Precision {
+    /// Exact: agrees with PyTorch's f32.
+    #[default]
+    F32,
+    /// Half the memory and traffic; about 1e-3 of relative error in the logits.
+    F16,
+}
+
+impl Precision {
+    /// Bytes of four channels of one voxel.
+    pub(crate) fn vec4_bytes(self) -> u64 {
+        match self {
+            Self::F32 => 16,
+            Self::F16 => 8,
+        }
+    }
+}
+
+/// What a device allows and prefers; the plan keeps every binding and dispatch inside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Largest storage binding in bytes.
@@ -33,7 +56,15 @@ pub struct Limits {
     /// Memory the tiles of `mlp` and `grn_partial` may take.
     pub tile_bytes: u32,
     /// Depthwise results of up blocks above this size are computed again per slab in every pass, not stored.
-    pub store_up_bytes: usize,
+    pub store_up_bytes: u64,
+    /// How activations are stored.
+    pub precision: Precision,
+    /// Blocks of fewer channels expand twice instead of storing the expanded activation: below it, arithmetic is cheaper than traffic.
+    pub store_hidden_channels: usize,
+    /// Expanded activations up to this size may be stored even if they enlarge the working memory.
+    pub store_hidden_bytes: u64,
+    /// Voxels of a tile of `expand` and `compress`, a multiple of [`ALIGN`].
+    pub tile_voxels: u32,
 }
 
 impl Limits {
@@ -45,11 +76,20 @@ impl Limits {
         groups: u32::MAX,
         tile_bytes: u32::MAX,
         store_up_bytes: STORE_UP_BYTES,
+        precision: Precision::F32,
+        store_hidden_channels: STORE_HIDDEN_CHANNELS,
+        store_hidden_bytes: STORE_HIDDEN_BYTES,
+        tile_voxels: 96,
     };
 }
 
+/// From here on, computing a hidden value again takes longer than writing and reading it.
+pub(crate) const STORE_HIDDEN_CHANNELS: usize = 128;
+/// Little beside weights and activations of any published network.
+pub(crate) const STORE_HIDDEN_BYTES: u64 = 64 << 20;
+
 /// At a 128^3 patch the depthwise result of the last up block alone would take 500 MiB.
-pub(crate) const STORE_UP_BYTES: usize = 128 << 20;
+pub(crate) const STORE_UP_BYTES: u64 = 128 << 20;
 
 /// Where a binding's bytes lie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -71,10 +111,10 @@ pub struct Range {
     pub len: usize,
 }
 
-/// Ranges start at multiples of this many vec4: 256 bytes, WebGPU's strictest offset alignment.
-const ALIGN: usize = 16;
+/// Ranges start at multiples of this many vec4: 256 bytes in half precision, WebGPU's strictest offset alignment.
+const ALIGN: usize = 32;
 
-/// One kernel launch. The last range is written, all others are read.
+/// One kernel launch.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dispatch {
     /// Which kernel, with its constants.
@@ -82,11 +122,33 @@ pub struct Dispatch {
     /// Bytes of its uniform block.
     pub params: Vec<u8>,
     /// Storage bindings 1, 2, ... in order.
-    pub ranges: Vec<Range>,
+    pub reads: Vec<Range>,
+    /// The bindings after them, in buffers of their own.
+    pub writes: Vec<Range>,
     /// Workgroups along x, y, z.
     pub groups: [u32; 3],
     /// Arithmetic it holds (2 per multiply-add).
     pub flops: u64,
+    /// Node of the graph it belongs to, an index into [`Plan::nodes`].
+    pub node: usize,
+}
+
+/// One working buffer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Buffer {
+    /// What it holds, for people.
+    pub name: &'static str,
+    /// Size in vec4.
+    pub len: usize,
+    /// What a vec4 is.
+    pub precision: Precision,
+}
+
+impl Buffer {
+    /// Size in bytes.
+    pub fn bytes(&self) -> u64 {
+        self.len as u64 * self.precision.vec4_bytes()
+    }
 }
 
 /// One step.
@@ -101,8 +163,8 @@ pub enum Command {
 /// Everything needed to run one network on one tile size.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
-    /// Sizes of the working buffers, in vec4.
-    pub buffers: Vec<usize>,
+    /// Working buffers.
+    pub buffers: Vec<Buffer>,
     /// All parameters, packed for the kernels, each range aligned to [`ALIGN`].
     pub weights: Vec<Vec4>,
     /// Steps in order.
@@ -111,12 +173,26 @@ pub struct Plan {
     pub input: Tensor,
     /// Where results lie when all steps are done.
     pub outputs: Vec<Tensor>,
+    /// How activations are stored.
+    pub precision: Precision,
+    /// Names of the graph's nodes.
+    pub nodes: Vec<String>,
 }
 
 impl Plan {
     /// Bytes of all working buffers and weights together.
     pub fn bytes(&self) -> u64 {
-        (self.buffers.iter().sum::<usize>() + self.weights.len()) as u64 * size_of::<Vec4>() as u64
+        self.buffers.iter().map(Buffer::bytes).sum::<u64>() + (self.weights.len() * size_of::<Vec4>()) as u64
+    }
+
+    /// A range in bytes of its buffer.
+    pub(crate) fn range_bytes(&self, range: &Range) -> std::ops::Range<usize> {
+        let precision = match range.source {
+            Source::Buffer(buffer) => self.buffers[buffer].precision,
+            Source::Weights => Precision::F32,
+        };
+        let bytes = precision.vec4_bytes() as usize;
+        range.start * bytes..(range.start + range.len) * bytes
     }
 
     /// Arithmetic of one tile (2 per multiply-add).

@@ -1,0 +1,6 @@
+// Activations are stored as they are computed.
+alias Stored = vec4<f32>;
+
+fn stored(v: vec4<f32>) -> Stored {
+    return v;
+}

@@ -1,0 +1,347 @@
+//! The passes of one block.
+//!
+//! Depthwise convolution with instance statistics; expand and GELU with GRN statistics; compress and residual, in place. Between
+//! the last two the expanded activation is either stored or computed again: with few channels arithmetic is cheaper than
+//! traffic, and the tensor would be the largest of the network. The depthwise result of a large up block is computed again, slab
+//! by slab, in every pass that reads it: at a 128^3 patch it alone would take 500 MiB.
+
+use mednext::{Block, BlockKind, GrnReduction};
+
+use super::lower::{Lowering, Placement};
+use super::pack::PackedBlock;
+use super::scratch::{Pass, Scratch};
+use super::{Range, Source, Tensor};
+use crate::kernels::{Gemm, Kernel, THREADS, Tile};
+use crate::params;
+use crate::runner::EngineError;
+
+/// `GroupNorm`'s epsilon in the public code (PyTorch's default).
+const NORM_EPS: f32 = 1e-5;
+/// GRN's epsilon in the public code.
+const GRN_EPS: f32 = 1e-6;
+
+/// What every pass of one block needs.
+struct Context<'a> {
+    block: &'a Block,
+    packed: &'a PackedBlock,
+    x: Tensor,
+    d: Tensor,
+    y: Tensor,
+    /// 1 for up blocks: results start one voxel in.
+    shift: usize,
+    /// Whether `d` holds the whole depthwise result, or only the slab at hand.
+    stored: bool,
+}
+
+/// An expanded activation, `[group of planes][tile][hidden/4][voxel of the tile]`: each tile is one contiguous piece.
+#[derive(Clone, Copy)]
+struct Hidden {
+    /// Planes of a group: tiles cross planes where one plane has too few voxels to fill a tile.
+    planes: usize,
+    /// Tiles of a group.
+    tiles: usize,
+    /// Groups of planes.
+    groups: usize,
+    /// Vec4 of a group.
+    len: usize,
+}
+
+impl Hidden {
+    fn new(d: Tensor, hidden4: usize, tile_voxels: usize) -> Self {
+        let planes = (tile_voxels / d.plane_voxels()).clamp(1, d.size_zyx[0]);
+        let tiles = (planes * d.plane_voxels()).div_ceil(tile_voxels);
+        Self { planes, tiles, groups: d.size_zyx[0].div_ceil(planes), len: tiles * hidden4 * tile_voxels }
+    }
+
+    /// The groups that hold the planes `z0..z1`, of which `z0` begins one.
+    fn range(&self, z0: usize, z1: usize) -> (Range, usize) {
+        let (first, groups) = (z0 / self.planes, (z1 - z0).div_ceil(self.planes));
+        (Range { source: Source::Buffer(Scratch::WIDE), start: first * self.len, len: groups * self.len }, groups)
+    }
+}
+
+/// Size of a block's depthwise result.
+pub(super) fn depthwise_size(kind: BlockKind, size_zyx: [usize; 3]) -> [usize; 3] {
+    match kind {
+        BlockKind::Same => size_zyx,
+        BlockKind::Down => size_zyx.map(|n| n.div_ceil(2)),
+        BlockKind::Up => size_zyx.map(|n| 2 * n - 1),
+    }
+}
+
+impl Lowering {
+    /// All passes of a block that reads `x` and writes, or adds to, `y`.
+    pub(super) fn block(&mut self, block: &Block, packed: &PackedBlock, x: Tensor, y: Tensor) -> Result<(), EngineError> {
+        let size_zyx = depthwise_size(block.kind, x.size_zyx);
+        let mut d = Tensor { buffer: Scratch::WIDE, channels: x.channels, size_zyx };
+        let hidden = self.stored_hidden(block, d);
+        if let Some(hidden) = hidden {
+            d.buffer = Scratch::NARROW;
+            self.reserve(Scratch::WIDE, hidden.groups * hidden.len);
+        }
+        let stored = self.stores_depthwise(block.kind, d);
+        let shift = usize::from(block.kind == BlockKind::Up);
+        let context = Context { block, packed, x, d, y, shift, stored };
+        self.norm_pass(&context)?;
+        match (hidden, block.grn) {
+            (Some(hidden), Some(reduction)) => self.expand_pass(&context, hidden, reduction)?,
+            (None, Some(reduction)) => self.grn_pass(&context, reduction)?,
+            (_, None) => {}
+        }
+        if let Some(projection) = packed.projection {
+            let placement = match block.kind {
+                BlockKind::Up => Placement { in_stride: 1, out_stride: 2, out_offset: 1, accumulate: true },
+                _ => Placement { in_stride: 2, out_stride: 1, out_offset: 0, accumulate: false },
+            };
+            self.pointwise(x, y, projection, placement)?;
+        }
+        match hidden {
+            Some(hidden) => self.compress_pass(&context, hidden),
+            None => self.mlp_pass(&context),
+        }
+    }
+
+    /// Whether the whole depthwise result of a block is kept.
+    pub(super) fn stores_depthwise(&self, kind: BlockKind, d: Tensor) -> bool {
+        kind != BlockKind::Up || d.len() as u64 * self.limits.precision.vec4_bytes() <= self.limits.store_up_bytes
+    }
+
+    /// The place of a block's expanded activation, if storing it pays and fits. Without GRN it is needed only once.
+    fn stored_hidden(&self, block: &Block, d: Tensor) -> Option<Hidden> {
+        if block.grn.is_none() || block.in_channels < self.limits.store_hidden_channels {
+            return None;
+        }
+        let hidden = Hidden::new(d, block.hidden.div_ceil(4), self.limits.tile_voxels as usize);
+        let bytes = (hidden.groups * hidden.len) as u64 * self.limits.precision.vec4_bytes();
+        (bytes <= self.hidden_room).then_some(hidden)
+    }
+
+    /// Slabs of `d` for a pass that also binds `other` vec4 per plane and keeps `group` planes together.
+    fn block_slabs(&self, c: &Context<'_>, other: usize, group: usize, flops: u64) -> Result<Vec<(usize, usize)>, EngineError> {
+        let stride = if c.block.kind == BlockKind::Down { 2 } else { 1 };
+        let vec4_bytes = self.limits.precision.vec4_bytes();
+        let haloed_bytes = vec4_bytes * (stride * c.x.plane()).max(c.d.plane()) as u64;
+        let halo = c.block.kernel as u64 + 1;
+        let mut pass = Pass { planes: c.d.size_zyx[0], bytes: vec4_bytes * other as u64, haloed_bytes, halo, flops, group };
+        let mut slabs = self.slabs(pass)?;
+        if !c.stored {
+            let plane_bytes = c.d.plane() as u64 * vec4_bytes;
+            let fit = (self.limits.store_up_bytes / plane_bytes).max(1);
+            pass.flops = (self.limits.dispatch_flops / fit.min(slabs[0].1 as u64)).max(1);
+            slabs = self.slabs(pass)?;
+        }
+        Ok(slabs)
+    }
+
+    /// Where the planes `z0..z1` of the depthwise result lie.
+    fn d_planes(c: &Context<'_>, z0: usize, z1: usize) -> Range {
+        if c.stored { c.d.planes(z0, z1) } else { c.d.planes(0, z1 - z0) }
+    }
+
+    fn depthwise(&mut self, c: &Context<'_>, z0: usize, z1: usize) {
+        let (size, pad) = (c.block.kernel, c.block.kernel / 2);
+        let kernel = size as u32;
+        // Input planes the taps of the first and last output plane reach.
+        let (kernel, low, high, taps) = match c.block.kind {
+            BlockKind::Same => (Kernel::Depthwise { kernel, stride: 1 }, z0.saturating_sub(pad), z1 - 1 + size - pad, size.pow(3)),
+            BlockKind::Down => {
+                (Kernel::Depthwise { kernel, stride: 2 }, (2 * z0).saturating_sub(pad), 2 * (z1 - 1) + size - pad, size.pow(3))
+            }
+            BlockKind::Up => {
+                (Kernel::DepthwiseUp { kernel }, (z0 + pad).saturating_sub(size - 1) / 2, (z1 - 1 + pad) / 2 + 1, size.pow(3).div_ceil(8))
+            }
+        };
+        let high = high.min(c.x.size_zyx[0]);
+        let params = params::Depthwise {
+            out_x: c.d.size_zyx[2] as u32,
+            out_y: c.d.size_zyx[1] as u32,
+            out_first: z0 as u32,
+            out_plane: c.d.plane() as u32,
+            in_x: c.x.size_zyx[2] as u32,
+            in_y: c.x.size_zyx[1] as u32,
+            in_z: c.x.size_zyx[0] as u32,
+            in_first: low as u32,
+            in_plane: c.x.plane() as u32,
+            channels4: c.x.channels4() as u32,
+        };
+        let threads = match c.block.kind {
+            BlockKind::Up => c.d.plane_voxels(),
+            _ => c.d.size_zyx[2].div_ceil(4) * c.d.size_zyx[1],
+        };
+        let d = Self::d_planes(c, z0, z1);
+        self.reserve(c.d.buffer, d.start + d.len);
+        let reads = vec![c.x.planes(low, high), c.packed.depthwise, c.packed.depthwise_bias];
+        let flops = (2 * taps * c.x.channels * c.d.plane_voxels() * (z1 - z0)) as u64;
+        let groups = [threads.div_ceil(THREADS as usize), c.x.channels4(), z1 - z0];
+        self.dispatch(kernel, params, reads, vec![d], groups, flops);
+    }
+
+    fn norm_pass(&mut self, c: &Context<'_>) -> Result<(), EngineError> {
+        let (d, planes) = (c.d, c.d.size_zyx[0]);
+        let channels4 = d.channels4();
+        let partial = self.reserve(Scratch::NORM_PARTIAL, planes * channels4 * 2);
+        let flops = (2 * c.block.kernel.pow(3) * d.channels * d.plane_voxels()) as u64;
+        for (z0, z1) in self.block_slabs(c, 0, 1, flops)? {
+            self.depthwise(c, z0, z1);
+            let params = params::NormPartial {
+                voxels: d.plane_voxels() as u32,
+                plane: d.plane() as u32,
+                channels4: channels4 as u32,
+                first: z0 as u32,
+            };
+            let flops = (5 * d.channels * d.plane_voxels() * (z1 - z0)) as u64;
+            let reads = vec![Self::d_planes(c, z0, z1)];
+            self.dispatch(Kernel::NormPartial, params, reads, vec![partial], [channels4, z1 - z0, 1], flops);
+        }
+        let affine = self.reserve(Scratch::AFFINE, channels4 * 2);
+        let params =
+            params::NormAffine { planes: planes as u32, voxels: d.plane_voxels() as u32, channels4: channels4 as u32, eps: NORM_EPS };
+        self.dispatch(Kernel::NormAffine, params, vec![partial, c.packed.norm], vec![affine], [channels4, 1, 1], 0);
+        Ok(())
+    }
+
+    /// Expand and GELU for GRN's statistics alone.
+    fn grn_pass(&mut self, c: &Context<'_>, reduction: GrnReduction) -> Result<(), EngineError> {
+        let (d, planes, hidden4) = (c.d, c.d.size_zyx[0], c.block.hidden.div_ceil(4));
+        let tile = Tile::grn_partial(d.channels4() as u32, hidden4 as u32, self.limits.tile_bytes);
+        let tiles = d.plane_voxels().div_ceil(tile.voxels as usize);
+        let rows = tiles * tile.split as usize;
+        let flops = (2 * d.channels * c.block.hidden * d.plane_voxels()) as u64;
+        for (z0, z1) in self.block_slabs(c, rows * hidden4, 1, flops)? {
+            if !c.stored {
+                self.depthwise(c, z0, z1);
+            }
+            let partial = self.reserve(Scratch::GRN_PARTIAL, (z1 - z0) * rows * hidden4);
+            let params = params::GrnPartial {
+                voxels: d.plane_voxels() as u32,
+                plane: d.plane() as u32,
+                hidden4: hidden4 as u32,
+                tiles: tiles as u32,
+            };
+            let reads = vec![Self::d_planes(c, z0, z1), self.affine(c), c.packed.w1, c.packed.b1];
+            self.dispatch(Kernel::GrnPartial(tile), params, reads, vec![partial], [tiles, z1 - z0, 1], flops * (z1 - z0) as u64);
+            self.sum_partials(partial, z0, planes, [z1 - z0, rows, hidden4]);
+        }
+        self.grn_scale(c, reduction, planes);
+        Ok(())
+    }
+
+    /// Expand and GELU, stored, with GRN's statistics.
+    fn expand_pass(&mut self, c: &Context<'_>, hidden: Hidden, reduction: GrnReduction) -> Result<(), EngineError> {
+        let (d, hidden4) = (c.d, c.block.hidden.div_ceil(4));
+        let gemm = Gemm::new(self.limits.tile_voxels);
+        let flops = (2 * d.channels * c.block.hidden * d.plane_voxels()) as u64;
+        let other = hidden.len.div_ceil(hidden.planes);
+        for (z0, z1) in self.block_slabs(c, other, hidden.planes, flops)? {
+            if !c.stored {
+                self.depthwise(c, z0, z1);
+            }
+            let (h, groups) = hidden.range(z0, z1);
+            let partial = self.reserve(Scratch::GRN_PARTIAL, groups * hidden.tiles * hidden4);
+            let params = params::Expand {
+                voxels: d.plane_voxels() as u32,
+                plane: d.plane() as u32,
+                planes: hidden.planes as u32,
+                slab_planes: (z1 - z0) as u32,
+                in4: d.channels4() as u32,
+                hidden4: hidden4 as u32,
+                tiles: hidden.tiles as u32,
+            };
+            let reads = vec![Self::d_planes(c, z0, z1), self.affine(c), c.packed.w1, c.packed.b1];
+            let grid = [hidden.tiles, hidden4.div_ceil(gemm.rows_per_group()), groups];
+            self.dispatch(Kernel::Expand(gemm), params, reads, vec![h, partial], grid, flops * (z1 - z0) as u64);
+            self.sum_partials(partial, z0 / hidden.planes, hidden.groups, [groups, hidden.tiles, hidden4]);
+        }
+        self.grn_scale(c, reduction, hidden.groups);
+        Ok(())
+    }
+
+    /// Adds the rows of `[batches][rows][columns4]` partial sums; results go to batch `first` and following of `all`.
+    fn sum_partials(&mut self, partial: Range, first: usize, all: usize, [batches, rows, columns4]: [usize; 3]) {
+        let sums = self.reserve(Scratch::GRN_GROUPS, all * columns4);
+        let params = params::ColumnSum { rows: rows as u32, columns4: columns4 as u32, first: first as u32 };
+        self.dispatch(Kernel::ColumnSum, params, vec![partial], vec![sums], [columns4, batches, 1], 0);
+    }
+
+    /// From sums of squares per group of planes to GRN's factors.
+    fn grn_scale(&mut self, c: &Context<'_>, reduction: GrnReduction, groups: usize) {
+        let hidden4 = c.block.hidden.div_ceil(4);
+        let sums = self.reserve(Scratch::GRN_GROUPS, groups * hidden4);
+        let squares = self.reserve(Scratch::GRN_SQUARES, hidden4);
+        let params = params::ColumnSum { rows: groups as u32, columns4: hidden4 as u32, first: 0 };
+        self.dispatch(Kernel::ColumnSum, params, vec![sums], vec![squares], [hidden4, 1, 1], 0);
+        let divisor = match reduction {
+            GrnReduction::Mean => c.block.hidden as f32,
+            GrnReduction::Sum => 1.0,
+        };
+        let scale = self.reserve(Scratch::GRN_SCALE, hidden4);
+        let params = params::GrnScale { hidden4: hidden4 as u32, divisor, eps: GRN_EPS };
+        self.dispatch(Kernel::GrnScale, params, vec![squares, c.packed.gamma_or_ones], vec![scale], [1, 1, 1], 0);
+    }
+
+    /// Expand, GELU, compress and residual in one.
+    fn mlp_pass(&mut self, c: &Context<'_>) -> Result<(), EngineError> {
+        let (d, y, hidden4) = (c.d, c.y, c.block.hidden.div_ceil(4));
+        let tile = Tile::mlp(d.channels4() as u32, y.channels4() as u32, self.limits.tile_bytes);
+        let tiles = d.plane_voxels().div_ceil(tile.voxels as usize);
+        let scale = match c.block.grn {
+            Some(_) => self.reserve(Scratch::GRN_SCALE, hidden4),
+            None => c.packed.gamma_or_ones,
+        };
+        let flops = (2 * (d.channels + y.channels) * c.block.hidden * d.plane_voxels()) as u64;
+        for (z0, z1) in self.block_slabs(c, y.plane(), 1, flops)? {
+            if !c.stored {
+                self.depthwise(c, z0, z1);
+            }
+            let params = params::Mlp {
+                d_x: d.size_zyx[2] as u32,
+                voxels: d.plane_voxels() as u32,
+                d_plane: d.plane() as u32,
+                hidden4: hidden4 as u32,
+                out4: y.channels4() as u32,
+                out_x: y.size_zyx[2] as u32,
+                out_y: y.size_zyx[1] as u32,
+                out_plane: y.plane() as u32,
+                shift: c.shift as u32,
+            };
+            let reads = vec![Self::d_planes(c, z0, z1), self.affine(c), c.packed.w1, c.packed.b1, scale, c.packed.w2, c.packed.b2];
+            let writes = vec![y.planes(z0 + c.shift, z1 + c.shift)];
+            self.dispatch(Kernel::Mlp(tile), params, reads, writes, [tiles, z1 - z0, 1], flops * (z1 - z0) as u64);
+        }
+        Ok(())
+    }
+
+    /// Compress and residual of a stored expanded activation.
+    fn compress_pass(&mut self, c: &Context<'_>, hidden: Hidden) -> Result<(), EngineError> {
+        let (d, y, hidden4) = (c.d, c.y, c.block.hidden.div_ceil(4));
+        let gemm = Gemm::new(self.limits.tile_voxels);
+        let scale = self.reserve(Scratch::GRN_SCALE, hidden4);
+        let flops = (2 * y.channels * c.block.hidden * d.plane_voxels()) as u64;
+        let bytes = self.limits.precision.vec4_bytes() * y.plane().max(hidden.len.div_ceil(hidden.planes)) as u64;
+        for (z0, z1) in self.slabs(Pass { planes: d.size_zyx[0], bytes, haloed_bytes: 0, halo: 0, flops, group: hidden.planes })? {
+            let (h, groups) = hidden.range(z0, z1);
+            let params = params::Compress {
+                d_x: d.size_zyx[2] as u32,
+                voxels: d.plane_voxels() as u32,
+                planes: hidden.planes as u32,
+                slab_planes: (z1 - z0) as u32,
+                hidden4: hidden4 as u32,
+                out4: y.channels4() as u32,
+                tiles: hidden.tiles as u32,
+                out_x: y.size_zyx[2] as u32,
+                out_y: y.size_zyx[1] as u32,
+                out_plane: y.plane() as u32,
+                shift: c.shift as u32,
+            };
+            let reads = vec![h, scale, c.packed.w2, c.packed.b2];
+            let writes = vec![y.planes(z0 + c.shift, z1 + c.shift)];
+            let grid = [hidden.tiles, y.channels4().div_ceil(gemm.rows_per_group()), groups];
+            self.dispatch(Kernel::Compress(gemm), params, reads, writes, grid, flops * (z1 - z0) as u64);
+        }
+        Ok(())
+    }
+
+    fn affine(&self, c: &Context<'_>) -> Range {
+        Range { source: Source::Buffer(Scratch::AFFINE), start: 0, len: c.d.channels4() * 2 }
+    }
+}
