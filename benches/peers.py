@@ -1,121 +1,125 @@
 """One tile of MedNeXt-v2 through Voxelry and its peers, in turns on one machine, with ratios.
 
     cargo build --release
-    pip install torch onnx onnxruntime openvino
+    pip install -r benches/requirements.txt
     python benches/peers.py --patch 64 --rounds 3
 
-Every figure is processor seconds of one forward pass (all threads together), which other work on the machine disturbs least;
-wall seconds stand beside. The network is the one of assets/models/mednext.py with random weights, without auxiliary heads.
+On a processor the figure is processor seconds of one forward pass (all threads together), which other work on the machine
+disturbs least; wall seconds stand beside. Every contestant runs in a process of its own that ends with its turn, as a 128^3
+tile takes PyTorch 5 GiB, and its first tile does not count. Memory is the peak of that process, for Python without its libraries.
+
+On a machine with CUDA the figure is wall seconds of upload, network and reading back, and memory is what is taken on the device:
+
+    python benches/peers.py --device gpu --patch 128 --rounds 3 --repeat 10
+    python benches/peers.py --device gpu --precision f16 --patch 128 --rounds 3 --repeat 10
+
+Without CUDA `--device gpu` is a software adapter, and the peer is burn on the same one; benches/burn/main.rs says how to build it.
+There burn can hold v2-base up to 48^3, and the smaller presets up to 64^3:
+
+    python benches/peers.py --device gpu --patch 48 --rounds 3
 """
 
 import argparse
-import copy
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import torch
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "assets/models"))
-from mednext import MedNeXt  # noqa: E402
+from network import PRESETS, ROOT
+from peer import NEEDS_ONNX, PEERS
 
-PRESETS = {
-    "v2-s": ([2] * 9, [2] * 9),
-    "v2-b": ([2, 3, 4, 4, 4, 4, 4, 3, 2], [2] * 9),
-    "v2-base": ([3, 4, 8, 8, 8, 8, 8, 4, 3], [3, 4, 8, 8, 8, 8, 8, 4, 3]),
-}
+ON_CPU = ["eager", "channels-last", "onnxruntime", "openvino"]
+ON_CUDA = ["cuda", "cuda-amp", "cuda-compile", "cuda-amp-compile"]
+ON_SOFTWARE_ADAPTER = ["burn"]
 
 
-class Main(torch.nn.Module):
-    """The network without its auxiliary heads' results."""
-
-    def __init__(self, network):
-        super().__init__()
-        self.network = network
-
-    def forward(self, x):
-        return self.network(x)[0]
+def run(command):
+    finished = subprocess.run([str(part) for part in command], stdout=subprocess.PIPE, text=True)
+    if finished.returncode != 0:
+        raise SystemExit(f"{command[0]} failed; the command was: {' '.join(str(part) for part in command)}")
+    return finished.stdout
 
 
-def timed(run):
-    """(processor seconds, wall seconds) of one call."""
-    before, started = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
-    run()
-    after, wall = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter() - started
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, wall
+def commands(arguments, onnx):
+    """Name to the command that measures it and prints a report."""
+    network = ["--preset", arguments.preset, "--kernel", arguments.kernel, "--patch", arguments.patch, "--repeat", arguments.repeat]
+    precision = ["--precision", arguments.precision] if arguments.precision else []
+    found = {"Voxelry": [arguments.program, "bench", *network, "--device", arguments.device, *precision, "--json"]}
+    for peer in arguments.peers:
+        if peer.startswith("burn"):
+            how = ["--pointwise", "matmul" if peer == "burn-matmul" else "conv"]
+            found[peer] = [arguments.burn, *network, *how]
+        else:
+            found[peer] = [sys.executable, ROOT / "benches/peer.py", peer, *network, "--onnx", onnx]
+    return found
 
 
-def voxelry(program, preset, patch, device):
-    """One measured tile by the program itself; its first, cold tile does not count, as the peers' warm-up does not."""
-    command = [program, "bench", "--preset", preset, "--patch", str(patch), "--repeat", "1", "--device", device, "--json"]
-    report = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)["report"]
-    tile = report["tiles"][0]
-    return tile["cpu_seconds"], tile["wall_seconds"]
+def measure(command):
+    """What to call it, its tiles and its memory (MiB)."""
+    report = json.loads(run(command))
+    report = report.get("report", report)
+    name = report["device"]
+    if "plan_mib" in report:
+        name = f"Voxelry on {name}"
+    elif "burn" in Path(command[0]).name:
+        name = f"burn on {name}, {report['network'].rsplit(', ', 1)[1]}"
+    return name, report
 
 
-def peers(network, x, threads):
-    """Name to a function of no arguments that runs one forward pass."""
-    import onnxruntime
-    import openvino
+def memory_mib(report, by_wall):
+    on_device = report.get("device_mib", report.get("plan_mib"))
+    return on_device if by_wall else report["peak_process_mib"]
 
-    runs = {}
-    contiguous = x.contiguous()
-    last = x.to(memory_format=torch.channels_last_3d)
-    runs[f"PyTorch {torch.__version__} eager"] = lambda: network(contiguous)
-    network_last = copy.deepcopy(network).to(memory_format=torch.channels_last_3d)
-    runs[f"PyTorch {torch.__version__} eager, channels last"] = lambda: network_last(last)
 
-    path = Path(tempfile.mkdtemp()) / "network.onnx"
-    torch.onnx.export(network, x, str(path), input_names=["x"], output_names=["y"], opset_version=17, dynamo=False)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    runs[f"ONNX Runtime {onnxruntime.__version__}"] = lambda: session.run(None, {"x": x.numpy()})
-
-    settings = {"INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": "f32"}
-    compiled = openvino.Core().compile_model(str(path), "CPU", settings)
-    runs[f"OpenVINO {openvino.__version__.split('-')[0]} f32"] = lambda: compiled({"x": x.numpy()})
-    return runs
+def default_peers(device, has_cuda):
+    if device == "cpu":
+        return ON_CPU
+    return ON_CUDA if has_cuda else ON_SOFTWARE_ADAPTER
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--program", default=str(ROOT / "target/release/voxelry"))
+    parser.add_argument("--program", type=Path, default=ROOT / "target/release/voxelry")
+    parser.add_argument("--burn", type=Path, default=ROOT / "target/burn/release/burn-peer")
     parser.add_argument("--preset", choices=PRESETS, default="v2-base")
+    parser.add_argument("--kernel", type=int, choices=[3, 5], default=3)
     parser.add_argument("--patch", type=int, default=64)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--device", default="cpu", help="Voxelry's device")
+    parser.add_argument("--rounds", type=int, default=3, help="turns of every contestant")
+    parser.add_argument("--repeat", type=int, default=1, help="measured tiles of a turn")
+    parser.add_argument("--device", default="cpu", help="Voxelry's device: cpu, gpu or gpu:N")
+    parser.add_argument("--precision", choices=["f32", "f16"], help="Voxelry's precision")
+    parser.add_argument("--peers", nargs="*", choices=[*PEERS, "burn", "burn-matmul"], help="default: those fit for the device")
     arguments = parser.parse_args()
+    has_cuda = torch.cuda.is_available()
+    if arguments.peers is None:
+        arguments.peers = default_peers(arguments.device, has_cuda)
+    by_wall = has_cuda and arguments.device != "cpu"
 
-    threads = os.cpu_count()
-    torch.set_num_threads(threads)
-    torch.manual_seed(1)
-    ratios, blocks = PRESETS[arguments.preset]
-    network = Main(MedNeXt(1, 3, 32, ratios, blocks)).eval()
-    x = torch.randn(1, 1, *[arguments.patch] * 3)
-    with torch.inference_mode():
-        runs = peers(network, x, threads)
-        for run in runs.values():
-            run()
-        seconds = {name: [] for name in ["Voxelry", *runs]}
+    with tempfile.TemporaryDirectory() as folder:
+        contestants = commands(arguments, Path(folder) / "network.onnx")
+        for peer in [peer for peer in arguments.peers if peer in NEEDS_ONNX][:1]:
+            run(["export" if part == peer else part for part in contestants[peer]])
+        reports = {peer: [] for peer in contestants}
         for _ in range(arguments.rounds):
-            seconds["Voxelry"].append(voxelry(arguments.program, arguments.preset, arguments.patch, arguments.device))
-            for name, run in runs.items():
-                seconds[name].append(timed(run))
+            for peer, command in contestants.items():
+                reports[peer].append(measure(command))
 
-    print(f"{arguments.preset}, {arguments.patch}^3 tile, f32, {threads} threads, median of {arguments.rounds}, Voxelry on {arguments.device}")
-    ours = statistics.median(cpu for cpu, _ in seconds["Voxelry"])
-    print(f"{'':44} {'cpu s':>8} {'wall s':>8} {'x ours':>8}")
-    for name, times in seconds.items():
-        cpu, wall = (statistics.median(column) for column in zip(*times))
-        print(f"{name:44} {cpu:8.2f} {wall:8.2f} {cpu / ours:8.2f}")
+    rows = {}
+    for turns in reports.values():
+        tiles = [tile for _, report in turns for tile in report["tiles"]]
+        cpu, wall = (statistics.median(tile[key] for tile in tiles) for key in ("cpu_seconds", "wall_seconds"))
+        rows[turns[0][0]] = cpu, wall, max(memory_mib(report, by_wall) for _, report in turns)
+    print(f"{arguments.preset}, kernel {arguments.kernel}, {arguments.patch}^3 tile, {os.cpu_count()} processors,", end=" ")
+    print(f"median of {arguments.rounds} x {arguments.repeat}, Voxelry in {arguments.precision or 'f32'}")
+    print(f"{'':64} {'cpu s':>8} {'wall s':>8} {'x ours':>8} {'MiB':>7}")
+    ours = next(iter(rows.values()))[by_wall]
+    for name, (cpu, wall, mib) in rows.items():
+        print(f"{name:64} {cpu:8.3f} {wall:8.3f} {(cpu, wall)[by_wall] / ours:8.2f} {mib:7}")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 // Sums the rows of a matrix in a fixed order: y[batch][c] = sum over r of x[batch][r][c], c in groups of four.
 //
-// One workgroup per batch and column group; 64 strided sums, then a pairwise tree, so the result never depends on the device's
+// One workgroup per batch and column group; THREADS strided sums, then a pairwise tree, so the result never depends on the device's
 // scheduling.
+// Constants from the plan: THREADS.
 
 struct Params {
     rows: u32,
@@ -13,18 +14,18 @@ struct Params {
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> y: array<vec4<f32>>;
 
-var<workgroup> sums: array<vec4<f32>, 64>;
+var<workgroup> sums: array<vec4<f32>, THREADS>;
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(THREADS)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
     let base = group.y * params.rows * params.columns4 + group.x;
     var sum = vec4<f32>(0.0);
-    for (var row = thread; row < params.rows; row += 64u) {
+    for (var row = thread; row < params.rows; row += THREADS) {
         sum += x[base + row * params.columns4];
     }
     sums[thread] = sum;
     workgroupBarrier();
-    for (var half = 32u; half > 0u; half /= 2u) {
+    for (var half = THREADS / 2u; half > 0u; half /= 2u) {
         if (thread < half) {
             sums[thread] += sums[thread + half];
         }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The checks that take minutes: bounded memory on a whole-body study.
+# The checks that take minutes: bounded memory on a whole-body study. One at a time: each takes gibibytes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-cargo test --release --locked -p voxelry --test it -- --ignored --nocapture
+cargo test --release --locked -p voxelry --test it -- --ignored --nocapture --test-threads 1

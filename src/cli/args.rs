@@ -102,6 +102,12 @@ pub(crate) struct SegmentArgs {
     disable_tta: bool,
     #[command(flatten)]
     device: DeviceArg,
+    /// f32 (exact), f16 (half the memory, differs at faint borders), or auto: f16 only if f32 does not fit the device
+    #[arg(long, default_value = "f32", value_name = "TYPE", help_heading = "Prediction")]
+    precision: String,
+    /// Memory of a graphics device the model may take, in MiB [default: all there is]
+    #[arg(long, value_name = "MIB", help_heading = "Prediction")]
+    device_memory: Option<u64>,
     /// Also write one float volume per label into OUT_probabilities/
     #[arg(long, help_heading = "Output")]
     save_probabilities: bool,
@@ -133,6 +139,9 @@ pub(crate) struct DemoArgs {
 pub(crate) struct DoctorArgs {
     #[command(flatten)]
     device: DeviceArg,
+    /// Measure again what is fastest on the device: takes three seconds, and is done by itself at the first use of a graphics card
+    #[arg(long)]
+    tune: bool,
 }
 
 #[derive(Debug, Args)]
@@ -195,6 +204,12 @@ pub(crate) struct BenchArgs {
     /// Tiles to measure
     #[arg(long, default_value_t = 3, value_name = "N")]
     repeat: usize,
+    /// How activations are stored: f32, or f16 on devices that can
+    #[arg(long, default_value = "f32", value_name = "TYPE")]
+    precision: String,
+    /// Print what would run, launch by launch, and run nothing
+    #[arg(long)]
+    plan: bool,
     #[command(flatten)]
     device: DeviceArg,
 }
@@ -223,11 +238,13 @@ impl Command {
                 step_size: args.step_size,
                 disable_tta: args.disable_tta,
                 device: args.device.device,
+                precision: args.precision,
+                device_memory_mib: args.device_memory,
                 save_probabilities: args.save_probabilities,
                 overwrite: args.overwrite,
             }),
             Self::Demo(args) => Job::Demo(DemoJob { output: args.output, assets: args.assets, device: args.device.device }),
-            Self::Doctor(args) => Job::Doctor(DoctorJob { device: args.device.device }),
+            Self::Doctor(args) => Job::Doctor(DoctorJob { device: args.device.device, tune: args.tune }),
             Self::Inspect { input } => Job::Inspect(InspectJob { input }),
             Self::InspectWeights { model } => Job::InspectWeights(InspectWeightsJob { model }),
             Self::Import(args) => Job::Import(ImportJob {
@@ -242,6 +259,8 @@ impl Command {
                 kernel: args.kernel,
                 width: args.width,
                 patch: args.patch,
+                precision: args.precision,
+                plan: args.plan,
                 repeat: args.repeat,
                 device: args.device.device,
             }),

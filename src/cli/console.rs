@@ -40,7 +40,10 @@ impl Console {
                 bar.set_prefix(self.case.clone());
                 bar.set_message(format!("{stage} {} {done}/{total}{}", gauge(*done, *total), eta(*eta_seconds)));
             }
-            Event::Device { name } => bar.println(format!("Device: {name}")),
+            Event::Device { name, needed_mib, available_mib } => {
+                let free = available_mib.map_or_else(String::new, |free| format!(" of {free}"));
+                bar.println(format!("Device: {name}, {needed_mib}{free} MiB of memory"));
+            }
             Event::Warning(notice) => bar.println(format!("WARN {} {}", notice.code, notice.text)),
             Event::CaseFailed { name, failure } => bar.println(format!("error: {name}: {failure}")),
             Event::Finished { .. } => bar.finish_and_clear(),

@@ -143,6 +143,9 @@ fn doctor_text(doctor: &DoctorReport) -> String {
         };
     }
     let _ = writeln!(text, "\nWill run on: {}", doctor.chosen);
+    if let Some(tuning) = &doctor.tuning {
+        let _ = writeln!(text, "             {tuning}");
+    }
     if doctor.adapters.iter().all(|adapter| adapter.kind == "software") && !doctor.adapters.is_empty() {
         text.push_str("Software adapters run only with --device gpu: they compute on the processor too, and the CPU engine is faster.\n");
     }
@@ -163,11 +166,16 @@ fn demo_text(demo: &DemoReport) -> String {
 }
 
 fn bench_text(bench: &BenchReport) -> String {
-    let mut text = format!("{}\n{} on {}, tile {:?}\n", bench.network, "seeded weights", bench.device, bench.patch);
+    if let Some(plan) = &bench.plan {
+        return plan.clone();
+    }
+    let mut text = format!("{}\nseeded weights, {}, on {}, tile {:?}\n", bench.network, bench.precision, bench.device, bench.patch);
     let _ = writeln!(text, "{:.1} GFLOP per tile, {} MiB of buffers and weights", bench.tile_gflop, bench.plan_mib);
     if let Some(peak) = bench.peak_process_mib {
         let _ = writeln!(text, "{peak} MiB peak of this process");
     }
+    let (gflops, bytes) = (bench.peak_gflops, bench.peak_gigabytes_per_second);
+    let _ = writeln!(text, "peak: {gflops:.1} GFLOP/s on registers, {bytes:.1} GB/s by copying");
     for tile in &bench.tiles {
         let cpu = tile.cpu_seconds.map_or_else(String::new, |cpu| format!(", {cpu:.2} processor seconds"));
         let _ = writeln!(text, "tile: {:.3} s{cpu}, {:.1} GFLOP/s", tile.wall_seconds, bench.tile_gflop / tile.wall_seconds);
@@ -177,10 +185,13 @@ fn bench_text(bench: &BenchReport) -> String {
         .iter()
         .map(|kernel| {
             let share = format!("{:.1}", kernel.share * 100.0);
-            vec![kernel.name.clone(), kernel.calls.to_string(), format!("{:.4}", kernel.seconds), share, format!("{:.1}", kernel.gflops)]
+            let mut row = vec![kernel.name.clone(), kernel.calls.to_string(), format!("{:.4}", kernel.seconds), share];
+            let rates = [(kernel.gflops, bench.peak_gflops), (kernel.gigabytes_per_second, bench.peak_gigabytes_per_second)];
+            row.extend(rates.iter().flat_map(|(rate, peak)| [format!("{rate:.1}"), format!("{:.0}", 100.0 * rate / peak)]));
+            row
         })
         .collect();
-    text + &table(&["kernel", "calls", "seconds", "%", "GFLOP/s"], &rows)
+    text + &table(&["kernel", "calls", "seconds", "%", "GFLOP/s", "% of peak", "GB/s", "% of peak"], &rows)
 }
 
 #[cfg(test)]

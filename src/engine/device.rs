@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use mednext::{Config, Graph, Weights, graph};
 
@@ -11,6 +12,7 @@ use crate::gpu::{Gpu, GpuRunner, SOFTWARE, adapters};
 use crate::plan::{Heads, Limits, Plan, lower};
 use crate::runner::{EngineError, Runner, TileOutput};
 use crate::selftest;
+use crate::tune::{self, Tuning};
 
 /// What the user asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -99,6 +101,42 @@ impl Device {
         Opened { device: Self::Cpu, doubts }
     }
 
+    /// What a tuning of a graphics device belongs to; the CPU engine needs none.
+    pub fn tuning_identity(&self) -> Option<String> {
+        match self {
+            Self::Gpu(gpu) => Some(gpu.identity().to_owned()),
+            Self::Cpu => None,
+        }
+    }
+
+    /// Finds what is fastest on a graphics device, within about `budget`, and prefers it from now on.
+    pub fn tune(&self, budget: Duration) -> Result<Option<Tuning>, EngineError> {
+        let Self::Gpu(gpu) = self else { return Ok(None) };
+        let found = tune::tune(gpu, budget)?;
+        gpu.set_tuning(found);
+        Ok(Some(found))
+    }
+
+    /// Prefers what was found earlier; `false` if it cannot have been found on this device.
+    pub fn use_tuning(&self, tuning: Tuning) -> bool {
+        let Self::Gpu(gpu) = self else { return false };
+        let possible = tuning.is_possible(&gpu.limits());
+        if possible {
+            gpu.set_tuning(tuning);
+        }
+        possible
+    }
+
+    /// How kernels run on a graphics device; the CPU engine has one way.
+    pub fn tuning(&self) -> Option<Tuning> {
+        matches!(self, Self::Gpu(_)).then(|| Tuning::of(&self.limits()))
+    }
+
+    /// Whether it is a driver that computes on the processor.
+    pub fn is_software(&self) -> bool {
+        matches!(self, Self::Gpu(gpu) if gpu.is_software())
+    }
+
     /// Name a user knows.
     pub fn describe(&self) -> String {
         match self {
@@ -112,6 +150,13 @@ impl Device {
         match self {
             Self::Gpu(gpu) => gpu.limits(),
             Self::Cpu => Limits::CPU,
+        }
+    }
+
+    /// Gives a graphics device up and frees what it holds; everything on it fails from now on, as if the driver had lost it.
+    pub fn abandon(&self) {
+        if let Self::Gpu(gpu) = self {
+            gpu.abandon();
         }
     }
 
@@ -135,16 +180,52 @@ impl Device {
         patch: [usize; 3],
         output: TileOutput,
     ) -> Result<Vec<Box<dyn Runner>>, EngineError> {
+        self.runners_within(config, folds, patch, output, self.limits(), None).map(|(_, runners)| runners)
+    }
+
+    /// [`runners`](Self::runners) under other limits and at most `cap` bytes; also says how many they take.
+    pub(crate) fn runners_within(
+        &self,
+        config: &Config,
+        folds: &[&Weights],
+        patch: [usize; 3],
+        output: TileOutput,
+        limits: Limits,
+        cap: Option<u64>,
+    ) -> Result<(u64, Vec<Box<dyn Runner>>), EngineError> {
         config.check_patch(patch)?;
         let heads = match output {
             TileOutput::Logits => Heads::Main,
             TileOutput::Features => Heads::Features,
         };
         let graph = graph(config)?;
-        let plans = folds.iter().map(|weights| lower(&graph, weights, patch, heads, self.limits()));
+        // One plan at a time: a device keeps a copy of the weights, the plan's can go.
+        let mut plans = folds.iter().map(|weights| lower(&graph, weights, patch, heads, limits));
+        let Some(first) = plans.next().transpose()? else { return Ok((0, Vec::new())) };
+        let bytes = first.bytes() + (folds.len() as u64 - 1) * first.weight_bytes();
+        if let Some(cap) = cap.filter(|cap| bytes > *cap) {
+            return Err(EngineError::DoesNotFit(format!("it needs {} MiB, {} MiB are allowed", bytes >> 20, cap >> 20)));
+        }
+        let runners = match self {
+            Self::Gpu(gpu) => share(first, plans, |plan| GpuRunner::new(Arc::clone(gpu), plan), GpuRunner::sibling),
+            Self::Cpu => share(first, plans, CpuRunner::new, |first, plan| Ok(first.sibling(plan))),
+        };
+        Ok((bytes, runners?))
+    }
+
+    /// Whether activations can be stored in half precision.
+    pub fn has_f16(&self) -> bool {
         match self {
-            Self::Gpu(gpu) => share(plans, |plan| GpuRunner::new(Arc::clone(gpu), plan), GpuRunner::sibling),
-            Self::Cpu => share(plans, CpuRunner::new, |first, plan| Ok(first.sibling(plan))),
+            Self::Gpu(gpu) => gpu.has_f16(),
+            Self::Cpu => false,
+        }
+    }
+
+    /// Whether its memory is the processor's.
+    pub(crate) fn shares_host_memory(&self) -> bool {
+        match self {
+            Self::Gpu(gpu) => gpu.shares_host_memory(),
+            Self::Cpu => true,
         }
     }
 
@@ -171,17 +252,14 @@ impl Device {
 
 /// The first plan gets buffers, the others a place in them.
 fn share<R: Runner + 'static>(
-    plans: impl Iterator<Item = Result<Plan, EngineError>>,
-    first: impl Fn(Plan) -> Result<R, EngineError>,
+    first: Plan,
+    others: impl Iterator<Item = Result<Plan, EngineError>>,
+    own: impl Fn(Plan) -> Result<R, EngineError>,
     sibling: impl Fn(&R, Plan) -> Result<R, EngineError>,
 ) -> Result<Vec<Box<dyn Runner>>, EngineError> {
-    let mut runners: Vec<R> = Vec::new();
-    for plan in plans {
-        let runner = match runners.first() {
-            None => first(plan?)?,
-            Some(owner) => sibling(owner, plan?)?,
-        };
-        runners.push(runner);
+    let mut runners = vec![own(first)?];
+    for plan in others {
+        runners.push(sibling(&runners[0], plan?)?);
     }
     Ok(runners.into_iter().map(|runner| Box::new(runner) as Box<dyn Runner>).collect())
 }

@@ -1,6 +1,9 @@
 //! The catalogue of kernels: one row per `.wgsl` file, with its constants and uniform block.
 
 use std::fmt;
+use std::str::Lines;
+
+use serde::{Deserialize, Serialize};
 
 use crate::params;
 use crate::plan::Precision;
@@ -16,6 +19,8 @@ pub enum Kernel {
         kernel: u32,
         /// 1 or 2.
         stride: u32,
+        /// With stride 1, threads of the subgroup that loads weights together: `depthwise_subgroup.wgsl`.
+        subgroup: Option<u32>,
     },
     /// `depthwise_up.wgsl`
     DepthwiseUp {
@@ -28,16 +33,27 @@ pub enum Kernel {
     NormAffine,
     /// `grn_partial.wgsl`
     GrnPartial(Tile),
-    /// `expand.wgsl`
+    /// `expand.wgsl` or `expand_subgroup.wgsl`
     Expand(Gemm),
-    /// `compress.wgsl`
+    /// `compress.wgsl` or `compress_subgroup.wgsl`
     Compress(Gemm),
     /// `column_sum.wgsl`
-    ColumnSum,
+    ColumnSum {
+        /// Threads of a workgroup, a power of two.
+        threads: u32,
+    },
     /// `grn_scale.wgsl`
     GrnScale,
     /// `mlp.wgsl`
     Mlp(Tile),
+    /// `peak_fma.wgsl`, of benchmarks
+    PeakFma,
+    /// `peak_copy.wgsl`, of benchmarks
+    PeakCopy,
+    /// `tile_extract.wgsl`, of the sliding window
+    TileExtract,
+    /// `tile_accumulate.wgsl`, of the sliding window
+    TileAccumulate,
 }
 
 /// Shape of the work one workgroup of a tiled kernel does.
@@ -56,34 +72,80 @@ pub struct Tile {
 }
 
 /// Shape of the work one workgroup of `expand` or `compress` does: a tile of voxels times some rows of outputs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Gemm {
-    /// Voxels of a tile.
+    /// Voxels of a tile, a multiple of 32.
     pub voxels: u32,
     /// Voxels per thread.
     pub lanes: u32,
     /// Groups of four outputs per thread.
     pub rows: u32,
-    /// Groups of four inputs held in workgroup memory at once.
-    pub chunk4: u32,
+    /// What the threads of a workgroup load for each other.
+    pub sharing: Sharing,
+}
+
+/// How threads that need the same value load it once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Sharing {
+    /// Inputs pass through workgroup memory.
+    Workgroup {
+        /// Groups of four inputs there at once.
+        chunk4: u32,
+    },
+    /// A workgroup is one subgroup, and weights pass from thread to thread: `expand_subgroup` and `compress_subgroup`.
+    Subgroup,
 }
 
 impl Gemm {
-    /// The shape for tiles of so many voxels.
-    pub fn new(voxels: u32) -> Self {
-        Self { voxels, lanes: 4, rows: 4, chunk4: 8 }
+    /// The shape for graphics hardware, in tiles of so many voxels.
+    pub const fn workgroup(voxels: u32) -> Self {
+        Self { voxels, lanes: 4, rows: 4, sharing: Sharing::Workgroup { chunk4: 8 } }
+    }
+
+    /// The shape for software drivers whose subgroups have always `size` threads, if those can share weights four channels at a time.
+    pub fn subgroup(size: u32) -> Option<Self> {
+        let usable = size.is_power_of_two() && (4..=16).contains(&size);
+        let lanes = (32 / size.max(1)).max(4);
+        usable.then_some(Self { voxels: size * lanes, lanes, rows: size.min(8), sharing: Sharing::Subgroup })
     }
 
     /// Groups of four outputs one workgroup computes.
     pub fn rows_per_group(self) -> usize {
-        (THREADS / (self.voxels / self.lanes) * self.rows) as usize
+        let shares = match self.sharing {
+            Sharing::Workgroup { .. } => THREADS / (self.voxels / self.lanes),
+            Sharing::Subgroup => 1,
+        };
+        (shares * self.rows) as usize
+    }
+
+    /// Workgroup memory of `expand`, which needs the more of the two.
+    fn workgroup_bytes(self) -> u64 {
+        match self.sharing {
+            Sharing::Workgroup { chunk4 } => u64::from(chunk4 * self.voxels + THREADS) * 16,
+            Sharing::Subgroup => 0,
+        }
+    }
+
+    fn constants(self) -> Vec<(&'static str, u32)> {
+        let mut constants = vec![("VOXELS", self.voxels), ("LANES", self.lanes)];
+        match self.sharing {
+            Sharing::Workgroup { chunk4 } => constants.extend([("ROWS", self.rows), ("CHUNK4", chunk4)]),
+            Sharing::Subgroup => {
+                let share = self.voxels / self.lanes / 4;
+                constants.extend([("LOADS", self.rows / share), ("SHARE", share)]);
+            }
+        }
+        constants
     }
 }
 
 /// Voxels per thread where the tile has as many: each weight loaded then serves four multiply-adds.
 const LANES: u32 = 4;
 
-/// Threads of every workgroup.
+/// Neighbours in x that a thread of `depthwise_subgroup` computes, in each of two rows.
+pub const DEPTHWISE_STRIP: u32 = 8;
+
+/// Threads of a workgroup, except of those that are one subgroup.
 pub const THREADS: u32 = 64;
 
 /// Workgroup memory every adapter has (WebGPU's default limit); the tiles of GPU plans fit it.
@@ -116,7 +178,7 @@ fn prev_power_of_two(n: u32) -> u32 {
 /// One `.wgsl` file.
 #[derive(Debug, Clone, Copy)]
 pub struct Row {
-    /// File name without extension; also the name of the CPU twin.
+    /// File name without extension; also the name of the CPU twin, which needs no `_subgroup`.
     pub name: &'static str,
     /// The file.
     pub source: &'static str,
@@ -129,6 +191,7 @@ pub struct Row {
 const STORED_F32: &str = include_str!("../../shaders/shared/stored_f32.wgsl");
 const STORED_F16: &str = include_str!("../../shaders/shared/stored_f16.wgsl");
 const GELU: &str = include_str!("../../shaders/shared/gelu.wgsl");
+const SUBGROUP_PRODUCT: &str = include_str!("../../shaders/shared/subgroup_product.wgsl");
 const MERGE_MOMENTS: &str = include_str!("../../shaders/shared/merge_moments.wgsl");
 
 macro_rules! row {
@@ -146,15 +209,22 @@ macro_rules! row {
 pub const CATALOGUE: &[Row] = &[
     row!("pointwise", Pointwise, &[]),
     row!("depthwise", Depthwise, &[]),
+    row!("depthwise_subgroup", Depthwise, &[]),
     row!("depthwise_up", Depthwise, &[]),
     row!("norm_partial", NormPartial, &[MERGE_MOMENTS]),
     row!("norm_affine", NormAffine, &[MERGE_MOMENTS]),
     row!("grn_partial", GrnPartial, &[GELU]),
     row!("expand", Expand, &[GELU]),
     row!("compress", Compress, &[]),
+    row!("expand_subgroup", Expand, &[GELU, SUBGROUP_PRODUCT]),
+    row!("compress_subgroup", Compress, &[SUBGROUP_PRODUCT]),
     row!("column_sum", ColumnSum, &[]),
     row!("grn_scale", GrnScale, &[]),
     row!("mlp", Mlp, &[GELU]),
+    row!("peak_fma", PeakFma, &[]),
+    row!("peak_copy", PeakCopy, &[]),
+    row!("tile_extract", TileExtract, &[]),
+    row!("tile_accumulate", TileAccumulate, &[]),
 ];
 
 impl Kernel {
@@ -162,16 +232,23 @@ impl Kernel {
     pub fn name(self) -> &'static str {
         match self {
             Self::Pointwise => "pointwise",
+            Self::Depthwise { subgroup: Some(_), .. } => "depthwise_subgroup",
             Self::Depthwise { .. } => "depthwise",
             Self::DepthwiseUp { .. } => "depthwise_up",
             Self::NormPartial => "norm_partial",
             Self::NormAffine => "norm_affine",
             Self::GrnPartial(_) => "grn_partial",
+            Self::Expand(gemm) if gemm.sharing == Sharing::Subgroup => "expand_subgroup",
+            Self::Compress(gemm) if gemm.sharing == Sharing::Subgroup => "compress_subgroup",
             Self::Expand(_) => "expand",
             Self::Compress(_) => "compress",
-            Self::ColumnSum => "column_sum",
+            Self::ColumnSum { .. } => "column_sum",
             Self::GrnScale => "grn_scale",
             Self::Mlp(_) => "mlp",
+            Self::PeakFma => "peak_fma",
+            Self::PeakCopy => "peak_copy",
+            Self::TileExtract => "tile_extract",
+            Self::TileAccumulate => "tile_accumulate",
         }
     }
 
@@ -180,8 +257,7 @@ impl Kernel {
         match self {
             Self::Mlp(tile) => u64::from(tile.in4 + tile.split) * u64::from(tile.voxels) * 16,
             Self::GrnPartial(tile) => u64::from(tile.in4) * u64::from(tile.voxels) * 16,
-            Self::Expand(gemm) => u64::from(gemm.chunk4 * gemm.voxels + THREADS) * 16,
-            Self::Compress(gemm) => u64::from(gemm.chunk4 * gemm.voxels) * 16,
+            Self::Expand(gemm) | Self::Compress(gemm) => gemm.workgroup_bytes(),
             _ => 0,
         }
     }
@@ -189,15 +265,17 @@ impl Kernel {
     /// Constants in front of the source.
     fn constants(self) -> Vec<(&'static str, u32)> {
         match self {
-            Self::Depthwise { kernel, stride } => vec![("KERNEL", kernel), ("STRIDE", stride)],
+            Self::Depthwise { kernel, subgroup: Some(threads), .. } => {
+                vec![("KERNEL", kernel), ("STRIP", DEPTHWISE_STRIP), ("ROW", DEPTHWISE_STRIP + kernel - 1), ("GROUP", threads)]
+            }
+            Self::Depthwise { kernel, stride, .. } => vec![("KERNEL", kernel), ("STRIDE", stride)],
+            Self::ColumnSum { threads } => vec![("THREADS", threads)],
             Self::DepthwiseUp { kernel } => vec![("KERNEL", kernel)],
             Self::GrnPartial(tile) => vec![("IN4", tile.in4), ("VOXELS", tile.voxels), ("LANES", tile.lanes), ("PARTS", tile.split)],
             Self::Mlp(tile) => {
                 vec![("IN4", tile.in4), ("VOXELS", tile.voxels), ("LANES", tile.lanes), ("CHUNK4", tile.split), ("ROWS", tile.rows)]
             }
-            Self::Expand(gemm) | Self::Compress(gemm) => {
-                vec![("VOXELS", gemm.voxels), ("LANES", gemm.lanes), ("ROWS", gemm.rows), ("CHUNK4", gemm.chunk4)]
-            }
+            Self::Expand(gemm) | Self::Compress(gemm) => gemm.constants(),
             _ => vec![],
         }
     }
@@ -209,9 +287,30 @@ impl Kernel {
             Precision::F32 => STORED_F32,
             Precision::F16 => STORED_F16,
         };
-        let constants = self.constants().into_iter().map(|(name, value)| format!("const {name}: u32 = {value}u;\n"));
-        let shared = row.shared.iter().map(|s| (*s).to_owned());
-        std::iter::once(stored.to_owned()).chain(constants).chain(shared).chain([row.source.to_owned()]).collect()
+        let constants = self.constants();
+        let mut text = stored.to_owned();
+        text.extend(constants.iter().map(|(name, value)| format!("const {name}: u32 = {value}u;\n")));
+        row.shared.iter().chain([&row.source]).for_each(|piece| unroll(&mut piece.lines(), &constants, &mut text));
+        text
+    }
+}
+
+/// Copies lines up to `//end`; those between `//repeat name COUNT` and its `//end` once per number, with {name} replaced by it.
+fn unroll(lines: &mut Lines<'_>, constants: &[(&str, u32)], text: &mut String) {
+    while let Some(line) = lines.next() {
+        match line.trim_start().strip_prefix("//") {
+            Some("end") => return,
+            Some(comment) if comment.starts_with("repeat ") => {
+                let mut words = comment.split(' ').skip(1);
+                let (name, count) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+                let constant = constants.iter().find(|(constant, _)| *constant == count);
+                let count = constant.map_or_else(|| count.parse().expect("a number or a constant"), |(_, value)| *value);
+                let mut body = String::new();
+                unroll(lines, constants, &mut body);
+                text.extend((0..count).map(|i| body.replace(&format!("{{{name}}}"), &i.to_string())));
+            }
+            _ => text.extend([line, "\n"]),
+        }
     }
 }
 
@@ -225,6 +324,15 @@ impl fmt::Display for Kernel {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn repeated_lines_are_written_out() {
+        let source = "a\n    //repeat x 2\n    b{x}\n    //repeat y ROWS\n    c{x}{y}{z}\n    //end\n    //end\n// end\n";
+        let mut text = String::new();
+        unroll(&mut source.lines(), &[("ROWS", 3)], &mut text);
+        let lines: Vec<&str> = text.lines().map(str::trim).collect();
+        assert_eq!(lines, ["a", "b0", "c00{z}", "c01{z}", "c02{z}", "b1", "c10{z}", "c11{z}", "c12{z}", "// end"]);
+    }
 
     #[test]
     fn tiles_fit_workgroup_memory_and_cover_all_outputs() {

@@ -4,26 +4,35 @@
 
 mod cpu;
 mod device;
+mod fit;
 mod gpu;
 pub mod kernels;
 mod memory;
 mod params;
+mod peak;
 mod plan;
 mod profile;
 mod runner;
 mod selftest;
+mod selftest_window;
 #[cfg(test)]
 mod tests_golden;
 #[cfg(test)]
 mod tests_kernels;
 #[cfg(test)]
 mod tests_shaders;
+#[cfg(test)]
+mod tests_window;
+mod tune;
 
-pub use cpu::CpuRunner;
+pub use cpu::{CpuRunner, tile_accumulate, tile_extract};
 pub use device::{Device, DeviceChoice, Opened};
-pub use gpu::{AdapterReport, Gpu, GpuRunner, adapters};
+pub use fit::{Allowance, Memory, PrecisionChoice, Prepared};
+pub use gpu::{AdapterReport, Gpu, GpuRunner, GpuWindow, adapters};
 pub use memory::available_memory_bytes;
-pub use plan::{Heads, Limits, Plan, lower};
+pub use peak::{Peak, peak};
+pub use plan::{Heads, Limits, Plan, Precision, lower, plan_bytes};
 pub use profile::{KernelTime, Profile, profile};
-pub use runner::{Cancelled, EngineError, Runner, TileOutput};
+pub use runner::{Cancelled, EngineError, Runner, TileOutput, TileRun, WindowShape};
 pub use selftest::{noise, noise_weights};
+pub use tune::Tuning;

@@ -76,9 +76,39 @@ params! {
 }
 
 params! {
+    /// `peak_fma.wgsl`.
+    PeakFma { rounds: u32, a: f32, b: f32, }
+}
+
+params! {
+    /// `peak_copy.wgsl`.
+    PeakCopy { count: u32, }
+}
+
+params! {
     /// `mlp.wgsl`.
     Mlp {
         d_x: u32, voxels: u32, d_plane: u32, hidden4: u32, out4: u32,
         out_x: u32, out_y: u32, out_plane: u32, shift: u32,
+    }
+}
+
+params! {
+    /// `tile_extract.wgsl`.
+    TileExtract {
+        patch_x: u32, patch_y: u32, planes: u32, tile_plane: u32, channels: u32,
+        image_x: u32, image_y: u32, image_plane: u32,
+        origin_x: i32, origin_y: i32, flip_x: u32, flip_y: u32, flip_z: u32,
+    }
+}
+
+params! {
+    /// `tile_accumulate.wgsl`.
+    TileAccumulate {
+        patch_x: u32, patch_y: u32, planes: u32, tile_plane: u32, channels: u32, first_channel: u32,
+        weights: u32, weight_plane: u32,
+        image_x: u32, image_y: u32, sum_plane: u32,
+        origin_x: i32, origin_y: i32, flip_x: u32, flip_y: u32, flip_z: u32,
+        counts: u32, share: f32,
     }
 }

@@ -9,7 +9,7 @@ use mednext::{Graph, Weights};
 use crate::cpu::CpuRunner;
 use crate::device::Device;
 use crate::gpu::GpuRunner;
-use crate::plan::{Dispatch, Heads, lower};
+use crate::plan::{Dispatch, Heads, Limits, lower};
 use crate::runner::{EngineError, Runner};
 
 /// All launches of one kernel.
@@ -23,6 +23,8 @@ pub struct KernelTime {
     pub time: Duration,
     /// Their arithmetic together (2 per multiply-add), as the plan counts it.
     pub flops: u64,
+    /// Bytes of their bindings together.
+    pub bytes: u64,
 }
 
 /// One network on one device.
@@ -38,22 +40,25 @@ pub struct Profile {
     pub kernels: Vec<KernelTime>,
 }
 
-/// Runs `repeat` tiles, then one more kernel by kernel. `between` is told before the first and after each repeated tile.
+/// Runs `repeat` tiles under `limits`, which are the device's or tighter, then one more kernel by kernel. `between` is told before the first and after each repeated tile.
 pub fn profile(
     device: &Device,
     graph: &Graph,
     weights: &Weights,
     patch: [usize; 3],
+    limits: Limits,
     repeat: usize,
     between: &mut dyn FnMut(usize) -> bool,
 ) -> Result<Profile, EngineError> {
-    let plan = lower(graph, weights, patch, Heads::Main, device.limits())?;
+    let plan = lower(graph, weights, patch, Heads::Main, limits)?;
     let (bytes, flops) = (plan.bytes(), plan.flops());
     let voxels: usize = patch.iter().product();
     let input: Vec<f32> = crate::selftest::noise(1).take(plan.input.channels * voxels).collect();
     let mut output = vec![0.0; plan.outputs[0].channels * voxels];
     let mut kernels = Kernels::default();
-    let mut observe = |dispatch: &Dispatch, time: Duration| kernels.add(dispatch, time);
+    let traffic: Vec<u64> = plan.dispatches().map(|dispatch| plan.bound_bytes(dispatch)).collect();
+    let mut traffic = traffic.into_iter();
+    let mut observe = |dispatch: &Dispatch, time: Duration| kernels.add(dispatch, time, traffic.next().unwrap_or(0));
     let tiles = match device {
         Device::Cpu => {
             let mut runner = CpuRunner::new(plan)?;
@@ -96,12 +101,13 @@ fn time_tiles(
 struct Kernels(BTreeMap<&'static str, KernelTime>);
 
 impl Kernels {
-    fn add(&mut self, dispatch: &Dispatch, time: Duration) {
+    fn add(&mut self, dispatch: &Dispatch, time: Duration, bytes: u64) {
         let name = dispatch.kernel.name();
-        let row = self.0.entry(name).or_insert(KernelTime { name, calls: 0, time: Duration::ZERO, flops: 0 });
+        let row = self.0.entry(name).or_insert(KernelTime { name, calls: 0, time: Duration::ZERO, flops: 0, bytes: 0 });
         row.calls += 1;
         row.time += time;
         row.flops += dispatch.flops;
+        row.bytes += bytes;
     }
 
     fn sorted(self) -> Vec<KernelTime> {

@@ -1,6 +1,10 @@
 //! The one interface the sliding window sees.
 
+use std::ops::Range;
+
 use thiserror::Error;
+
+use crate::gpu::GpuRunner;
 
 /// The user asked to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -16,7 +20,7 @@ pub enum EngineError {
     /// No usable graphics adapter.
     #[error("no graphics adapter can run this: {0}")]
     NoAdapter(String),
-    /// The device went away or refused work.
+    /// The device went away or refused work; what it held is lost, another device may go on.
     #[error("the graphics device failed: {0}")]
     Device(String),
     /// The plan does not fit the device.
@@ -40,6 +44,45 @@ pub enum TileOutput {
     Features,
 }
 
+/// An image under a sliding window; axes as the network sees them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WindowShape {
+    /// Tile size.
+    pub patch: [usize; 3],
+    /// Image size.
+    pub size: [usize; 3],
+    /// Channels summed up; a plane of sums holds these and, last, the sum of weights.
+    pub channels: usize,
+}
+
+impl WindowShape {
+    /// Indices along one axis of a tile at `origin` that lie inside the image.
+    pub fn inside(&self, axis: usize, origin: isize) -> Range<usize> {
+        let end = (self.size[axis] as isize - origin).clamp(0, self.patch[axis] as isize) as usize;
+        (-origin).clamp(0, end as isize) as usize..end
+    }
+
+    /// Pixels of a plane.
+    pub fn area(&self) -> usize {
+        self.size[1] * self.size[2]
+    }
+}
+
+/// One run of a network on one tile: where the tile lies, and how the output enters the sums.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct TileRun {
+    /// Image index of the tile's first voxel; negative where the image is padded.
+    pub origin: [isize; 3],
+    /// Axes along which the network sees the tile mirrored.
+    pub flips: [bool; 3],
+    /// First summed channel the output is added to.
+    pub first_channel: usize,
+    /// Factor on the output (not on weights): one over the number of outputs averaged at this place.
+    pub share: f32,
+    /// Whether to count the weights; once per place.
+    pub counts: bool,
+}
+
 /// Runs one network on tiles of a fixed size.
 pub trait Runner: Send {
     /// Human-readable device, e.g. "NVIDIA H200 (Vulkan)" or "CPU (2 threads)".
@@ -56,4 +99,9 @@ pub trait Runner: Send {
     /// `input` is (in_channels, patch) and `output` is (channels, patch), both C-order f32. `cancelled` is polled between
     /// submissions; when it turns true the call returns [`EngineError::Cancelled`].
     fn run(&mut self, input: &[f32], output: &mut [f32], cancelled: &dyn Fn() -> bool) -> Result<(), EngineError>;
+
+    /// The runner itself where it runs on a graphics device, which can hold image and sums as well.
+    fn gpu(&mut self) -> Option<&mut GpuRunner> {
+        None
+    }
 }

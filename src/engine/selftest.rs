@@ -11,11 +11,14 @@ use crate::device::Device;
 use crate::gpu::Gpu;
 use crate::plan::{Heads, Limits, lower};
 use crate::runner::EngineError;
+use crate::selftest_window::check_window;
 
 /// Largest difference allowed, relative to the largest output.
 const TOLERANCE: f32 = 1e-4;
 /// Lets some blocks of the network store their expanded activation and others expand twice.
 const STORE_HIDDEN_CHANNELS: usize = 24;
+/// Where slabs are used at all: lets some of those others expand into slabs, and some not.
+const SLAB_HIDDEN_BYTES: u64 = 16 << 10;
 
 /// Compares the device with the CPU engine.
 pub(crate) fn check(gpu: &Arc<Gpu>) -> Result<(), EngineError> {
@@ -26,22 +29,28 @@ pub(crate) fn check(gpu: &Arc<Gpu>) -> Result<(), EngineError> {
     let weights = noise_weights(&graph);
     let input: Vec<f32> = noise(1).take(config.in_channels * patch.iter().product::<usize>()).collect();
     let run = |device: Device| {
-        let limits = Limits { store_hidden_channels: STORE_HIDDEN_CHANNELS, ..device.limits() };
+        let limits = device.limits();
+        let slab_hidden_bytes = limits.slab_hidden_bytes.min(SLAB_HIDDEN_BYTES);
+        let limits = Limits { store_hidden_channels: STORE_HIDDEN_CHANNELS, slab_hidden_bytes, ..limits };
         device.run_plan(lower(&graph, &weights, patch, Heads::All, limits)?, &input)
     };
     let (got, want) = (run(Device::Gpu(Arc::clone(gpu)))?, run(Device::Cpu)?);
     for (level, (got, want)) in got.iter().zip(&want).enumerate() {
-        let largest = want.iter().fold(0.0_f32, |m, v| m.max(v.abs()));
-        let difference = got.iter().zip(want).fold(0.0_f32, |m, (a, b)| if a.is_nan() { f32::INFINITY } else { m.max((a - b).abs()) });
-        if difference > TOLERANCE * largest {
+        same_result(got, want).map_err(|difference| {
             let device = gpu.description();
-            return Err(EngineError::Device(format!(
-                "{device} computes wrongly (output {level} is off by {:.1e} of its range); update the graphics driver, or use --device cpu",
-                difference / largest
-            )));
-        }
+            EngineError::Device(format!(
+                "{device} computes wrongly (output {level} is off by {difference:.1e} of its range); update the graphics driver, or use --device cpu"
+            ))
+        })?;
     }
-    Ok(())
+    check_window(gpu)
+}
+
+/// Whether two results differ by rounding only; if not, by how much of their range.
+pub(crate) fn same_result(got: &[f32], want: &[f32]) -> Result<(), f32> {
+    let largest = want.iter().fold(0.0_f32, |m, v| m.max(v.abs()));
+    let difference = got.iter().zip(want).fold(0.0_f32, |m, (a, b)| if a.is_nan() { f32::INFINITY } else { m.max((a - b).abs()) });
+    if difference > TOLERANCE * largest { Err(difference / largest) } else { Ok(()) }
 }
 
 /// Weights from a seed, of unit gain, so that no level vanishes or explodes: for tests and benchmarks.

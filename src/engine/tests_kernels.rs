@@ -6,9 +6,9 @@ use mednext::{Config, Generation, Preset, graph};
 use crate::cpu::CpuRunner;
 use crate::device::Device;
 use crate::gpu::GpuRunner;
-use crate::kernels::{Kernel, Tile, WORKGROUP_BYTES};
+use crate::kernels::{Gemm, Kernel, Tile, WORKGROUP_BYTES};
 use crate::params;
-use crate::plan::{Buffer, Command, Dispatch, Heads, Limits, Plan, Precision, Range, Source, Tensor, Vec4, lower};
+use crate::plan::{Buffer, Command, Dispatch, Heads, Limits, Plan, Precision, Range, Source, Tensor, Vec4, lower, plan_bytes};
 use crate::selftest::noise_weights;
 use crate::tests_golden::{assert_close, devices, golden};
 
@@ -156,9 +156,9 @@ fn grn_matches_pytorch_with_mean_and_sum() {
     }
 }
 
-/// Stored and recomputed expanded activations agree, and what is stored does not depend on the slabs either.
+/// Expanded activations stored, in slabs and in registers agree; between the first two, and whatever the slabs, in every bit.
 #[test]
-fn storing_the_expanded_activation_changes_little_and_slabs_nothing() {
+fn the_place_of_the_expanded_activation_changes_little_and_slabs_nothing() {
     let mut config = Config::preset(Preset::S, Generation::V2, 3, 12, 1, 3);
     config.blocks = [1; 9];
     let graph = graph(&config).unwrap();
@@ -166,19 +166,23 @@ fn storing_the_expanded_activation_changes_little_and_slabs_nothing() {
     let patch = [32, 16, 48];
     let input: Vec<f32> = crate::selftest::noise(3).take(patch.iter().product()).collect();
     for device in devices() {
+        let stored = Limits { store_hidden_channels: 0, slab_hidden_bytes: 4 << 20, ..device.limits() };
+        let slabs = Limits { store_hidden_channels: usize::MAX, ..stored };
+        let fused = Limits { slab_hidden_bytes: 0, ..slabs };
+        // Room for one plane of the widest block.
+        let tight = |limits| Limits { binding_bytes: 512 << 10, dispatch_flops: 1_000_000, store_up_bytes: 100 << 10, ..limits };
+        let tight = [tight(stored), Limits { slab_hidden_bytes: 160 << 10, ..tight(slabs) }];
         let plan = |limits| lower(&graph, &weights, patch, Heads::Main, limits).unwrap();
-        let kernels = |plan: &Plan| {
-            let dispatches = plan.commands.iter().filter_map(|c| if let Command::Dispatch(d) = c { Some(d) } else { None });
-            dispatches.filter(|d| matches!(d.kernel, Kernel::Expand(_) | Kernel::Compress(_))).count()
-        };
-        let never = plan(Limits { store_hidden_channels: usize::MAX, ..device.limits() });
-        let always = Limits { store_hidden_channels: 0, ..device.limits() };
-        let tight = plan(Limits { binding_bytes: 512 << 10, dispatch_flops: 1_000_000, store_up_bytes: 100 << 10, ..always });
-        let always = plan(always);
-        assert!(kernels(&never) == 0 && kernels(&always) >= 2 * 16 && kernels(&tight) > 2 * kernels(&always));
-        let [never, always, tight] = [never, always, tight].map(|plan| run(&device, plan, &input));
-        assert_close(&format!("stored on {}", device.describe()), &always, &never);
-        assert!(always.iter().zip(&tight).all(|(a, b)| a.to_bits() == b.to_bits()), "on {}", device.describe());
+        let kernels = |plan: &Plan| plan.dispatches().filter(|d| matches!(d.kernel, Kernel::Expand(_) | Kernel::Compress(_))).count();
+        let [fused, stored, slabs] = [fused, stored, slabs].map(plan);
+        let tight = tight.map(plan);
+        assert!(kernels(&fused) == 0 && kernels(&stored) >= 2 * 16 && kernels(&slabs) >= kernels(&stored) + 16);
+        assert!(tight.iter().all(|tight| kernels(tight) > 2 * kernels(&stored)));
+        let [fused, stored, slabs] = [fused, stored, slabs].map(|plan| run(&device, plan, &input));
+        assert_close(&format!("stored on {}", device.describe()), &stored, &fused);
+        for other in tight.map(|plan| run(&device, plan, &input)).iter().chain([&slabs]) {
+            assert!(stored.iter().zip(other).all(|(a, b)| a.to_bits() == b.to_bits()), "on {}", device.describe());
+        }
     }
 }
 
@@ -198,8 +202,7 @@ fn tight_limits_change_nothing() {
         let plan = |limits| lower(&graph, &weights, patch, Heads::Main, limits).unwrap();
         let (roomy, tight) = (plan(roomy), plan(tight));
         assert!(tight.commands.len() > 2 * roomy.commands.len());
-        for command in &tight.commands {
-            let Command::Dispatch(dispatch) = command else { continue };
+        for dispatch in tight.dispatches() {
             assert!(
                 dispatch.reads.iter().chain(&dispatch.writes).all(|r| r.source == Source::Weights || r.len * 16 <= 300 << 10),
                 "{:?}",
@@ -283,4 +286,27 @@ fn workgroup_memory_is_checked() {
     let limits = Limits { tile_bytes: WORKGROUP_BYTES, groups: 65_535, ..Limits::CPU };
     let error = lower(&graph, &noise_weights(&graph), [16, 16, 32], Heads::Main, limits).unwrap_err();
     assert!(error.to_string().contains("workgroup memory"), "{error}");
+}
+
+/// MedNeXt-v2 base, as a device of 128 MiB bindings and the CPU engine plan it.
+#[test]
+fn the_base_network_keeps_to_its_memory() {
+    let graph = graph(&Config::preset(Preset::L, Generation::V2, 3, 32, 1, 3)).unwrap();
+    let gpu = Limits {
+        binding_bytes: 128 << 20,
+        dispatch_flops: 4_000_000_000,
+        tile_bytes: WORKGROUP_BYTES,
+        gemm: Gemm::workgroup(64),
+        ..Limits::CPU
+    };
+    let mib = |patch: usize, limits: Limits| plan_bytes(&graph, [patch; 3], limits).unwrap() >> 20;
+    for limits in [Limits::CPU, gpu, Limits { binding_bytes: 16 << 20, ..gpu }] {
+        assert!(mib(128, limits) <= 921, "{} MiB", mib(128, limits));
+    }
+    for limits in [Limits::CPU, gpu] {
+        assert!(mib(192, limits) <= 2252, "{} MiB", mib(192, limits));
+        let half = Limits { precision: Precision::F16, ..limits };
+        assert!(mib(192, half) <= 1228, "{} MiB", mib(192, half));
+        println!("128^3 {} MiB, 192^3 {} MiB, 192^3 f16 {} MiB", mib(128, limits), mib(192, limits), mib(192, half));
+    }
 }

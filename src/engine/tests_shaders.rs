@@ -7,10 +7,16 @@ use crate::kernels::{CATALOGUE, Gemm, Kernel, Tile, WORKGROUP_BYTES};
 use crate::plan::Precision;
 
 fn variants() -> Vec<Kernel> {
-    let mut kernels = vec![Kernel::Pointwise, Kernel::NormPartial, Kernel::NormAffine, Kernel::ColumnSum, Kernel::GrnScale];
-    kernels.extend([Kernel::Expand(Gemm::new(64)), Kernel::Compress(Gemm::new(64))]);
+    let mut kernels = vec![Kernel::Pointwise, Kernel::NormPartial, Kernel::NormAffine, Kernel::GrnScale, Kernel::PeakFma, Kernel::PeakCopy];
+    kernels.extend([Kernel::TileExtract, Kernel::TileAccumulate]);
+    let subgroups = [4, 8, 16].map(|size| Gemm::subgroup(size).unwrap());
+    kernels.extend([8, 64].map(|threads| Kernel::ColumnSum { threads }));
+    for gemm in subgroups.into_iter().chain([Gemm::workgroup(64)]) {
+        kernels.extend([Kernel::Expand(gemm), Kernel::Compress(gemm)]);
+    }
     for kernel in [3, 5, 7] {
-        kernels.extend([Kernel::Depthwise { kernel, stride: 1 }, Kernel::Depthwise { kernel, stride: 2 }, Kernel::DepthwiseUp { kernel }]);
+        let depthwise = |stride, subgroup| Kernel::Depthwise { kernel, stride, subgroup };
+        kernels.extend([depthwise(1, None), depthwise(2, None), depthwise(1, Some(8)), Kernel::DepthwiseUp { kernel }]);
     }
     for in4 in [1, 2, 8, 16, 128, 256] {
         for out4 in [1, 8, 32, 128] {
@@ -27,9 +33,10 @@ fn variants() -> Vec<Kernel> {
 fn every_variant_lowers_to_all_languages() {
     for (kernel, precision) in variants().into_iter().flat_map(|kernel| [(kernel, Precision::F32), (kernel, Precision::F16)]) {
         let module = naga::front::wgsl::parse_str(&kernel.wgsl(precision)).unwrap_or_else(|e| panic!("{kernel:?}: {e}"));
+        let capabilities = Capabilities::default() | Capabilities::SUBGROUP;
         let capabilities = match precision {
-            Precision::F32 => Capabilities::default(),
-            Precision::F16 => Capabilities::default() | Capabilities::SHADER_FLOAT16,
+            Precision::F32 => capabilities,
+            Precision::F16 => capabilities | Capabilities::SHADER_FLOAT16,
         };
         let info = Validator::new(ValidationFlags::all(), capabilities).validate(&module).unwrap_or_else(|e| panic!("{kernel:?}: {e:?}"));
         let spirv = spv::write_vec(&module, &info, &spv::Options::default(), None);

@@ -83,6 +83,10 @@ pub enum Event {
     },
     /// The device was chosen.
     Device {
+        /// What the networks take of its memory, MiB.
+        needed_mib: u64,
+        /// What was free of it, MiB, where that is known.
+        available_mib: Option<u64>,
         /// Human-readable name.
         name: String,
     },

@@ -54,6 +54,12 @@ pub struct SegmentJob {
     /// "auto", "gpu", "gpu:N" or "cpu".
     #[serde(default = "default_device")]
     pub device: String,
+    /// "f32", "f16", or "auto": f16 only if f32 does not fit.
+    #[serde(default = "default_precision")]
+    pub precision: String,
+    /// Memory of a graphics device the model may take; all there is when absent.
+    #[serde(default)]
+    pub device_memory_mib: Option<u64>,
     /// Also writes one float volume per label.
     #[serde(default)]
     pub save_probabilities: bool,
@@ -133,6 +139,9 @@ pub struct DoctorJob {
     /// "auto", "gpu", "gpu:N" or "cpu".
     #[serde(default = "default_device")]
     pub device: String,
+    /// Measures again what is fastest on it.
+    #[serde(default)]
+    pub tune: bool,
 }
 
 /// Segments the sample study with the sample model and compares with the known truth.
@@ -163,6 +172,12 @@ pub struct BenchJob {
     pub patch: [usize; 3],
     /// Tiles measured.
     pub repeat: usize,
+    /// "f32" or "f16".
+    #[serde(default = "default_precision")]
+    pub precision: String,
+    /// Shows what would run instead of running it.
+    #[serde(default)]
+    pub plan: bool,
     /// "auto", "gpu", "gpu:N" or "cpu".
     #[serde(default = "default_device")]
     pub device: String,
@@ -170,6 +185,10 @@ pub struct BenchJob {
 
 fn default_step_size() -> f64 {
     0.5
+}
+
+fn default_precision() -> String {
+    "f32".to_owned()
 }
 
 fn default_device() -> String {

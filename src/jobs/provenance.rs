@@ -24,6 +24,13 @@ pub struct Parameters {
     pub step_size: f64,
     /// Mirrored axes; empty without test-time augmentation.
     pub mirror_axes: Vec<usize>,
+    /// How activations were stored: "f32" or "f16".
+    #[serde(default = "single")]
+    pub precision: String,
+}
+
+fn single() -> String {
+    "f32".to_owned()
 }
 
 /// Which study, by identifiers that do not name the patient.
@@ -107,7 +114,7 @@ mod tests {
     }
 
     fn parameters() -> Parameters {
-        Parameters { folds: Vec::new(), step_size: 0.5, mirror_axes: Vec::new() }
+        Parameters { folds: Vec::new(), step_size: 0.5, mirror_axes: Vec::new(), precision: "f32".to_owned() }
     }
 
     #[test]

@@ -279,6 +279,9 @@ pub struct DoctorReport {
     pub adapters: Vec<AdapterSummary>,
     /// What `segment` will run on with the same `--device`.
     pub chosen: String,
+    /// How kernels run on it, in words; absent for the CPU engine, which has one way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tuning: Option<String>,
 }
 
 /// One structure against the known truth.
@@ -310,7 +313,7 @@ pub struct DemoReport {
 }
 
 /// Of `bench`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct BenchReport {
     /// Device that ran.
     pub device: String,
@@ -322,8 +325,17 @@ pub struct BenchReport {
     pub tile_gflop: f64,
     /// Working buffers and weights, MiB.
     pub plan_mib: u64,
+    /// How activations are stored.
+    pub precision: String,
+    /// The launches of a tile as text, where asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<String>,
     /// Peak resident memory of this process, MiB, where the system tells.
     pub peak_process_mib: Option<u64>,
+    /// Most arithmetic the device can do, 1e9 operations per second, as measured on registers.
+    pub peak_gflops: f64,
+    /// Most its memory can move, 1e9 bytes per second, as measured by a copy.
+    pub peak_gigabytes_per_second: f64,
     /// Every measured tile.
     pub tiles: Vec<TileTime>,
     /// Kernels of one more tile, longest first.
@@ -352,6 +364,8 @@ pub struct KernelReport {
     pub share: f64,
     /// Arithmetic per second, 1e9.
     pub gflops: f64,
+    /// Bytes of its bindings per second, 1e9: what would cross the memory bus if each were touched once.
+    pub gigabytes_per_second: f64,
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What a network costs: parameters, arithmetic, memory.
+//! What a network costs: parameters and arithmetic. Memory depends on the engine's plan.
 
 use crate::graph::{Block, BlockKind, Graph, Node, Op, Param};
 
@@ -65,33 +65,6 @@ impl Graph {
         }
     }
 
-    /// Bytes one tile through `out_0` needs at least: weights, one tensor per level beside the input, and one buffer for
-    /// the largest depthwise result or the logits. Sums for norms and GRN come on top.
-    ///
-    /// Expanded tensors are never stored, same-size blocks run in place, and up blocks write into the skip they are added
-    /// to. Depthwise results of up blocks above `store_up_bytes` exist one slab of planes at a time.
-    pub fn memory_bytes(&self, patch_zyx: [usize; 3], store_up_bytes: u64) -> u64 {
-        let mut weights = 0;
-        let mut levels = 0;
-        let mut scratch = 0;
-        for node in self.nodes_to_main_head() {
-            weights += self.node_params(node).iter().map(|param| param.numel() as u64 * 4).sum::<u64>();
-            let output = channel_bytes(node.channels) * voxels(patch_zyx, node.level);
-            match &node.op {
-                Op::Add => {}
-                Op::Input | Op::Stem => levels += output,
-                Op::Head => scratch = scratch.max(output),
-                Op::Block(block) => {
-                    if block.kind == BlockKind::Down {
-                        levels += output;
-                    }
-                    scratch = scratch.max(depthwise_bytes(block, node.level, patch_zyx, store_up_bytes));
-                }
-            }
-        }
-        weights + levels + scratch
-    }
-
     /// Nodes `out_0` depends on: all but the auxiliary heads.
     fn nodes_to_main_head(&self) -> impl Iterator<Item = &Node> {
         self.nodes.iter().enumerate().filter(|(id, _)| !self.outputs[1..].contains(id)).map(|(_, node)| node)
@@ -119,22 +92,6 @@ fn block_macs(block: &Block, level_out: usize, patch_zyx: [usize; 3]) -> Macs {
 /// The `2n-1` grid of an up block.
 fn odd_grid(patch_zyx: [usize; 3], level_out: usize) -> [u64; 3] {
     patch_zyx.map(|n| ((n >> level_out) as u64).saturating_sub(1))
-}
-
-/// What is stored of a block's depthwise result.
-fn depthwise_bytes(block: &Block, level_out: usize, patch_zyx: [usize; 3], store_up_bytes: u64) -> u64 {
-    let channels = channel_bytes(block.in_channels);
-    if block.kind != BlockKind::Up {
-        return channels * voxels(patch_zyx, level_out);
-    }
-    let [planes, rows, columns] = odd_grid(patch_zyx, level_out);
-    let plane = channels * rows * columns;
-    plane * planes.min((store_up_bytes / plane.max(1)).max(1))
-}
-
-/// One voxel in f32: channels lie in groups of four.
-fn channel_bytes(channels: usize) -> u64 {
-    channels.next_multiple_of(4) as u64 * 4
 }
 
 fn voxels(patch_zyx: [usize; 3], level: usize) -> u64 {
@@ -208,17 +165,5 @@ mod tests {
                 assert_eq!(percent(sum), share.as_f64().unwrap(), "{stage}");
             }
         }
-    }
-
-    #[test]
-    fn memory_is_levels_scratch_and_weights() {
-        let graph = graph(&preset("L", Generation::V2, 3, 32)).unwrap();
-        let full = 128_u64.pow(3) * 4;
-        // The input in four channels, 32 channels at full size, twice the channels at an eighth of the voxels per level.
-        let levels = full * 4 + [0, 1, 2, 3, 4].map(|level| ((full * 32) << level) >> (3 * level)).iter().sum::<u64>();
-        let weights = 61_969_251 * 4;
-        assert_eq!(graph.memory_bytes([128; 3], 128 << 20), levels + full * 32 + weights, "full-size blocks need the most");
-        let up = 64 * 127_u64.pow(3) * 4;
-        assert_eq!(graph.memory_bytes([128; 3], u64::MAX), levels + up + weights, "a stored up block needs twice that");
     }
 }

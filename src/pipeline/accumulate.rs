@@ -1,145 +1,134 @@
-//! The open part of the sliding window's sum: only planes that tiles can still touch are in memory.
+//! Where tiles are cut from and their outputs summed up: in host memory, or on the graphics device of the networks. Either way
+//! only planes that tiles can still touch are kept.
 
 use std::collections::VecDeque;
 
+use engine::{EngineError, GpuWindow, Runner, TileRun, WindowShape, tile_accumulate, tile_extract};
 use rayon::prelude::*;
 
 use crate::error::PipelineError;
-use crate::tiles::TileGrid;
 
-/// One plane of weighted sums.
-struct Plane {
-    /// (channels, rows, columns).
-    values: Vec<f32>,
-    /// Sum of weights, (rows, columns).
-    weights: Vec<f32>,
+/// The sums of one image. Tiles come in rising order of their first axis.
+pub(crate) trait Sums {
+    /// Runs a network on a tile and adds the output; parts on padding and on closed planes are dropped.
+    fn add(&mut self, runner: &mut dyn Runner, run: &TileRun, cancelled: &dyn Fn() -> bool) -> Result<(), EngineError>;
+
+    /// No later tile touches planes before `end`.
+    fn close(&mut self, end: usize);
+
+    /// The next closed plane, (channels and sum of weights, rows, columns); none when there is none yet to wait for.
+    fn take(&mut self) -> Result<Option<Vec<f32>>, EngineError>;
+
+    /// Takes the memory of a plane back.
+    fn recycle(&mut self, plane: Vec<f32>);
+
+    /// Whether they are as they were when a network has failed.
+    fn survive(&self) -> bool;
 }
 
-/// One network output and how it enters the sum.
-pub(crate) struct Contribution<'a> {
-    /// (channels, patch).
-    pub(crate) output: &'a [f32],
-    /// Image index of the tile's first voxel.
-    pub(crate) origin: [isize; 3],
-    /// Axes along which `output` is mirrored.
-    pub(crate) flips: [bool; 3],
-    /// First accumulated channel it is added to.
-    pub(crate) first_channel: usize,
-    /// Factor on values (not on weights): one over the number of outputs averaged at this place.
-    pub(crate) share: f32,
-    /// Whether to count the weights; once per place.
-    pub(crate) counts: bool,
-}
-
-/// Accumulators for the planes `first .. first + planes.len()` of the image.
-///
-/// Tiles come in rising order of their first axis, so the planes before the next tile's start are final: the band never
-/// holds more than one patch of planes.
-pub(crate) struct Band {
-    channels: usize,
-    patch: [usize; 3],
-    size: [usize; 3],
-    gaussian: Vec<f32>,
-    first: usize,
-    planes: VecDeque<Plane>,
-    spare: Vec<Plane>,
-}
-
-impl Band {
-    pub(crate) fn new(grid: &TileGrid, gaussian: Vec<f32>, channels: usize) -> Self {
-        Self { channels, patch: grid.patch, size: grid.size, gaussian, first: 0, planes: VecDeque::new(), spare: Vec::new() }
+/// Sums on a graphics device.
+impl Sums for GpuWindow {
+    fn add(&mut self, runner: &mut dyn Runner, run: &TileRun, cancelled: &dyn Fn() -> bool) -> Result<(), EngineError> {
+        let runner = runner.gpu().expect("a window is made for networks on its device");
+        GpuWindow::add(self, runner, run, cancelled)
     }
 
-    /// Image index of the first plane that is still open.
-    pub(crate) fn first(&self) -> usize {
-        self.first
+    fn close(&mut self, end: usize) {
+        GpuWindow::close(self, end);
+    }
+
+    fn take(&mut self) -> Result<Option<Vec<f32>>, EngineError> {
+        GpuWindow::take(self)
+    }
+
+    fn recycle(&mut self, plane: Vec<f32>) {
+        GpuWindow::recycle(self, plane);
+    }
+
+    fn survive(&self) -> bool {
+        false
+    }
+}
+
+/// Sums in host memory, for any network.
+pub(crate) struct Band<'a> {
+    shape: WindowShape,
+    image: Vec<&'a [f32]>,
+    gaussian: Vec<f32>,
+    tile: Vec<f32>,
+    output: Vec<f32>,
+    /// Image index of the first plane.
+    first: usize,
+    planes: VecDeque<Vec<f32>>,
+    closed: usize,
+    spare: Vec<Vec<f32>>,
+}
+
+impl<'a> Band<'a> {
+    /// Empty sums for the planes from `first` on.
+    pub(crate) fn new(shape: WindowShape, image: Vec<&'a [f32]>, gaussian: Vec<f32>, first: usize) -> Self {
+        let tile = vec![0.0; image.len() * gaussian.len()];
+        Self { shape, image, gaussian, tile, output: Vec::new(), first, planes: VecDeque::new(), closed: first, spare: Vec::new() }
     }
 
     /// Opens zeroed planes so that the band ends at `end`.
-    pub(crate) fn reach(&mut self, end: usize) {
-        let area = self.size[1] * self.size[2];
+    fn reach(&mut self, end: usize) {
         while self.first + self.planes.len() < end {
-            let mut plane = self.spare.pop().unwrap_or_else(|| Plane { values: Vec::new(), weights: Vec::new() });
-            plane.values.clear();
-            plane.values.resize(self.channels * area, 0.0);
-            plane.weights.clear();
-            plane.weights.resize(area, 0.0);
+            let mut plane = self.spare.pop().unwrap_or_default();
+            plane.clear();
+            plane.resize((self.shape.channels + 1) * self.shape.area(), 0.0);
             self.planes.push_back(plane);
         }
     }
-
-    /// Adds one network output; parts that lie on padding are dropped.
-    pub(crate) fn add(&mut self, part: &Contribution<'_>) {
-        let covered: [(usize, usize); 3] = std::array::from_fn(|a| {
-            let end = part.origin[a] + self.patch[a] as isize;
-            (part.origin[a].max(0) as usize, (end.max(0) as usize).min(self.size[a]))
-        });
-        let (patch, size, gaussian, first) = (self.patch, self.size, &self.gaussian, self.first);
-        let open = &mut self.planes.make_contiguous()[covered[0].0 - first..covered[0].1 - first];
-        open.par_iter_mut().enumerate().for_each(|(i, plane)| {
-            let z = ((covered[0].0 + i) as isize - part.origin[0]) as usize;
-            add_to_plane(plane, part, z, [covered[1], covered[2]], patch, size, gaussian);
-        });
-    }
-
-    /// Closes the first plane: weighted sums become means.
-    pub(crate) fn retire(&mut self) -> Result<Vec<f32>, PipelineError> {
-        let mut plane = self.planes.pop_front().expect("only open planes are retired");
-        self.first += 1;
-        let Plane { values, weights } = &mut plane;
-        let finite = values.par_chunks_mut(weights.len()).all(|channel| {
-            channel.iter_mut().zip(&*weights).for_each(|(value, weight)| *value /= weight);
-            channel.iter().all(|value| value.is_finite())
-        });
-        let values = std::mem::take(&mut plane.values);
-        self.spare.push(plane);
-        if finite { Ok(values) } else { Err(PipelineError::NotFiniteOutput) }
-    }
-
-    /// Takes a retired plane's memory back.
-    pub(crate) fn recycle(&mut self, values: Vec<f32>) {
-        if let Some(plane) = self.spare.iter_mut().find(|plane| plane.values.capacity() == 0) {
-            plane.values = values;
-        }
-    }
 }
 
-fn add_to_plane(
-    plane: &mut Plane,
-    part: &Contribution<'_>,
-    z: usize,
-    rows_and_columns: [(usize, usize); 2],
-    patch: [usize; 3],
-    size: [usize; 3],
-    gaussian: &[f32],
-) {
-    let [(y_start, y_end), (x_start, x_end)] = rows_and_columns;
-    let mirrored = |axis: usize, index: usize| if part.flips[axis] { patch[axis] - 1 - index } else { index };
-    let offset = |index: usize, axis: usize| (index as isize - part.origin[axis]) as usize;
-    let columns = offset(x_start, 2)..offset(x_end, 2);
-    let volume: usize = patch.iter().product();
-    let area = size[1] * size[2];
-    for y in y_start..y_end {
-        let weights = &gaussian[(z * patch[1] + offset(y, 1)) * patch[2]..][columns.clone()];
-        let row = y * size[2] + x_start..y * size[2] + x_end;
-        for (channel, output) in part.output.chunks_exact(volume).enumerate() {
-            let source = &output[(mirrored(0, z) * patch[1] + mirrored(1, offset(y, 1))) * patch[2]..][..patch[2]];
-            let target = &mut plane.values[(part.first_channel + channel) * area..][row.clone()];
-            if part.flips[2] {
-                let source = &source[patch[2] - columns.end..patch[2] - columns.start];
-                add_row(target, weights, source.iter().rev(), part.share);
-            } else {
-                add_row(target, weights, source[columns.clone()].iter(), part.share);
+impl Sums for Band<'_> {
+    fn add(&mut self, runner: &mut dyn Runner, run: &TileRun, cancelled: &dyn Fn() -> bool) -> Result<(), EngineError> {
+        tile_extract(&self.shape, run, &self.image, &mut self.tile);
+        self.output.resize(runner.channels() * self.gaussian.len(), 0.0);
+        runner.run(&self.tile, &mut self.output, cancelled)?;
+        let inside = self.shape.inside(0, run.origin[0]);
+        self.reach((run.origin[0] + inside.end as isize) as usize);
+        let (shape, output, gaussian) = (&self.shape, &self.output, &self.gaussian);
+        let planes = self.first..self.first + self.planes.len();
+        self.planes.make_contiguous().par_iter_mut().zip(planes).for_each(|(sums, plane)| {
+            let z = plane as isize - run.origin[0];
+            if let Some(z) = usize::try_from(z).ok().filter(|z| inside.contains(z)) {
+                tile_accumulate(shape, run, z, output, gaussian, sums);
             }
+        });
+        Ok(())
+    }
+
+    fn close(&mut self, end: usize) {
+        self.closed = self.closed.max(end);
+    }
+
+    fn take(&mut self) -> Result<Option<Vec<f32>>, EngineError> {
+        if self.first == self.closed {
+            return Ok(None);
         }
-        if part.counts {
-            plane.weights[row].iter_mut().zip(weights).for_each(|(sum, weight)| *sum += weight);
-        }
+        self.first += 1;
+        Ok(self.planes.pop_front())
+    }
+
+    fn recycle(&mut self, plane: Vec<f32>) {
+        self.spare.push(plane);
+    }
+
+    fn survive(&self) -> bool {
+        true
     }
 }
 
-fn add_row<'a>(target: &mut [f32], weights: &[f32], source: impl Iterator<Item = &'a f32>, share: f32) {
-    for ((sum, weight), value) in target.iter_mut().zip(weights).zip(source) {
-        *sum += weight * share * value;
-    }
+/// Weighted sums become means; the sum of weights, which came last, is gone.
+pub(crate) fn finish_plane(mut plane: Vec<f32>, channels: usize) -> Result<Vec<f32>, PipelineError> {
+    let area = plane.len() / (channels + 1);
+    let (values, weights) = plane.split_at_mut(channels * area);
+    let finite = values.par_chunks_mut(area).all(|channel| {
+        channel.iter_mut().zip(&*weights).for_each(|(value, weight)| *value /= weight);
+        channel.iter().all(|value| value.is_finite())
+    });
+    plane.truncate(channels * area);
+    if finite { Ok(plane) } else { Err(PipelineError::NotFiniteOutput) }
 }

@@ -1,20 +1,25 @@
-//! From planes at the model's spacing to a mask on the scan's grid (nnU-Net `inference/export_prediction.py`), as they come.
+//! From bricks at the model's spacing to a mask on the scan's grid (nnU-Net `inference/export_prediction.py`), as they come.
 //!
 //! Order-1 resampling, averaging and the head are linear, so each output row blends at most four model rows, applies the
 //! head and decides its labels: no stack of class channels ever exists on the scan's grid.
 
+use std::ops::Range;
+
 use mednext::{InferencePlan, LabelRule, ModelLabels};
 use ndarray::parallel::prelude::*;
-use ndarray::{Array2, Array3, ArrayView4, Axis, s};
+use ndarray::{Array2, Array3, Array4, ArrayView3, ArrayView4, Axis, s};
 use volume::{LabelVoxels, Region};
 
+use crate::bricks::Brick;
 use crate::error::PipelineError;
-use crate::predict::{Ensemble, Head};
+use crate::head::apply_head;
+use crate::predict::Ensemble;
 use crate::preprocess::Frame;
 use crate::resample::thick_axis;
+use crate::seams::Seams;
 use crate::spline::{Pair, Taps};
 
-/// Class probabilities of a one-voxel thick slab of the scan. Voxels that no slab covers lie outside the non-zero region:
+/// Class probabilities of a one-voxel thick part of the scan. Voxels that no part covers lie outside the non-zero region:
 /// background, with certainty.
 #[derive(Debug)]
 pub struct ProbabilitySlab<'a> {
@@ -27,18 +32,18 @@ pub struct ProbabilitySlab<'a> {
 /// Receives probabilities slab by slab.
 pub type ProbabilitySink<'a> = dyn FnMut(ProbabilitySlab<'_>) -> Result<(), Box<dyn std::error::Error + Send + Sync>> + 'a;
 
-/// Turns planes of accumulated channels into labels.
+/// Turns bricks of accumulated channels into labels.
 pub(crate) struct Exporter<'a> {
     frame: &'a Frame,
     rule: &'a LabelRule,
-    rows: RowBlender<'a>,
-    /// Model planes each plane of the crop reads.
-    planes: Vec<Pair>,
-    /// The last model plane received, and how many were.
-    previous: Option<Vec<f32>>,
+    ensemble: &'a Ensemble,
+    /// What each position of the crop reads, along each axis.
+    pairs: [Vec<Pair>; 3],
+    seams: Seams,
+    /// Whole planes received.
     received: usize,
-    /// Next plane of the crop to write.
-    next: usize,
+    /// Voxels of the crop written so far.
+    written: usize,
     labels: LabelVoxels,
     probabilities: Option<&'a mut ProbabilitySink<'a>>,
 }
@@ -58,52 +63,91 @@ impl<'a> Exporter<'a> {
             return Err(PipelineError::Plan("logits can be resampled with spline orders 0 and 1 only".to_owned()));
         }
         let crop_size = frame.crop.size_zyx();
-        let order = |axis: usize| if thick == Some(axis) { resampling.order_z } else { resampling.order };
-        let [planes, rows, columns] = std::array::from_fn(|a| Taps::new(frame.size[a], crop_size[a], order(a)).pairs());
+        let spline = |axis: usize| if thick == Some(axis) { resampling.order_z } else { resampling.order };
         Ok(Self {
             frame,
             rule: &labels.rule,
-            rows: RowBlender { ensemble, rows, columns, model_columns: frame.size[2] },
-            planes,
-            previous: None,
+            ensemble,
+            pairs: std::array::from_fn(|a| Taps::new(frame.size[a], crop_size[a], spline(a)).pairs()),
+            seams: Seams::new([0, 1, 2], frame.size),
             received: 0,
-            next: 0,
+            written: 0,
             labels: LabelVoxels::zeros(frame.order.permute_back(frame.scan_size), max_value),
             probabilities,
         })
     }
 
-    /// Takes the next model plane (channels, rows, columns), writes what it completes and returns memory to reuse.
+    /// For bricks that come with their axes in another order than z, y, x, the slowest first.
+    pub(crate) fn in_order(self, order: [usize; 3]) -> Self {
+        Self { seams: Seams::new(order, self.frame.size), ..self }
+    }
+
+    /// Takes the next whole plane (channels, rows, columns) and returns memory to reuse.
     pub(crate) fn push(&mut self, plane: Vec<f32>) -> Result<Option<Vec<f32>>, PipelineError> {
-        let index = self.received;
+        let (z, [_, rows, columns]) = (self.received, self.frame.size);
         self.received += 1;
-        let before = self.previous.take();
-        while let Some(pair) = self.planes.get(self.next).copied().filter(|pair| pair.last <= index) {
-            // Positions rise, so a plane is only ever needed together with the one just before it.
-            let first = if pair.first < index { before.as_ref().expect("the plane before was kept") } else { &plane };
-            self.write_plane(pair, first, &plane)?;
-            self.next += 1;
+        let values = Array4::from_shape_vec((1, self.ensemble.channels, rows, columns), plane).expect("a plane has its size");
+        self.push_brick(Brick { index: [z, 0, 0], region: Region { start_zyx: [z, 0, 0], end_zyx: [z + 1, rows, columns] }, values })
+    }
+
+    /// Takes the next brick, writes the voxels of the crop whose upper model neighbours lie in it, and returns memory to reuse.
+    pub(crate) fn push_brick(&mut self, brick: Brick) -> Result<Option<Vec<f32>>, PipelineError> {
+        let inside = |axis: usize| {
+            let below = |end: usize| self.pairs[axis].partition_point(|pair| pair.last < end);
+            below(brick.region.start_zyx[axis])..below(brick.region.end_zyx[axis])
+        };
+        let [planes, rows, columns] = [inside(0), inside(1), inside(2)];
+        if !rows.is_empty() && !columns.is_empty() {
+            self.write(&brick, planes, rows, columns)?;
         }
-        self.previous = Some(plane);
-        Ok(before)
+        Ok(self.seams.keep(brick))
     }
 
     /// The finished mask, on the scan's grid.
     pub(crate) fn finish(self) -> LabelVoxels {
-        assert_eq!(self.next, self.planes.len(), "every plane of the model's grid was pushed");
+        assert_eq!(self.written, self.frame.crop.size_zyx().iter().product::<usize>(), "every brick of the model's grid was pushed");
         self.labels.narrowed()
     }
 
-    fn write_plane(&mut self, pair: Pair, first: &[f32], last: &[f32]) -> Result<(), PipelineError> {
-        let size = (self.rows.rows.len(), self.rows.columns.len());
+    fn write(&mut self, brick: &Brick, planes: Range<usize>, rows: Range<usize>, columns: Range<usize>) -> Result<(), PipelineError> {
+        // A padded plane begins one voxel before the brick, where there is one.
+        let local = |axis: usize, part: Range<usize>| -> Vec<Pair> {
+            let first = brick.region.start_zyx[axis].saturating_sub(1);
+            self.pairs[axis][part].iter().map(|pair| Pair { first: pair.first - first, last: pair.last - first, ..*pair }).collect()
+        };
+        let blender = RowBlender { ensemble: self.ensemble, rows: local(1, rows.clone()), columns: local(2, columns.clone()) };
+        for plane in planes {
+            let pair = self.pairs[0][plane];
+            let [first, last] = [pair.first, pair.last].map(|z| self.seams.plane(brick, z as isize - brick.region.start_zyx[0] as isize));
+            let (labels, probabilities) = self.label_plane(&blender, pair, first.view(), last.view());
+            let start = [plane, rows.start, columns.start];
+            let end = [plane + 1, rows.end, columns.end];
+            let crop = self.frame.crop.start_zyx;
+            let part =
+                Region { start_zyx: std::array::from_fn(|a| crop[a] + start[a]), end_zyx: std::array::from_fn(|a| crop[a] + end[a]) };
+            self.store(&part, &labels);
+            self.emit(part, &probabilities)?;
+        }
+        Ok(())
+    }
+
+    /// Labels (rows, columns), and probabilities (rows, classes, columns) where somebody wants them, else of no classes.
+    fn label_plane(
+        &self,
+        blender: &RowBlender<'_>,
+        pair: Pair,
+        first: ArrayView3<'_, f32>,
+        last: ArrayView3<'_, f32>,
+    ) -> (Array2<u16>, Array3<f32>) {
+        let size = (blender.rows.len(), blender.columns.len());
         let mut labels = Array2::<u16>::zeros(size);
-        let kept = if self.probabilities.is_some() { self.rows.ensemble.classes } else { 0 };
+        let kept = if self.probabilities.is_some() { self.ensemble.classes } else { 0 };
         // Rows before classes, so that a row is one piece of memory for one thread.
         let mut probabilities = Array3::<f32>::zeros((size.0, kept, size.1));
         labels.axis_iter_mut(Axis(0)).into_par_iter().zip(probabilities.axis_iter_mut(Axis(0)).into_par_iter()).enumerate().for_each_init(
             RowScratch::default,
             |scratch, (row, (mut labels, mut probabilities))| {
-                self.rows.logits(row, pair, first, last, scratch);
+                blender.logits(row, pair, first, last, scratch);
                 let labels = labels.as_slice_mut().expect("a row is contiguous");
                 match self.rule {
                     LabelRule::Argmax => argmax(scratch, labels),
@@ -115,27 +159,24 @@ impl<'a> Exporter<'a> {
                 }
             },
         );
-        self.store(&labels);
-        self.emit(&probabilities)
+        (labels, probabilities)
     }
 
-    /// Writes the current plane into the mask, through the scan's axis order.
-    fn store(&mut self, plane: &Array2<u16>) {
-        let (order, crop) = (self.frame.order, self.frame.crop);
-        let at = s![crop.start_zyx[0] + self.next, crop.range(1), crop.range(2)];
+    /// Writes labels into the mask, through the scan's axis order.
+    fn store(&mut self, part: &Region, plane: &Array2<u16>) {
+        let order = self.frame.order;
+        let at = s![part.start_zyx[0], part.range(1), part.range(2)];
         match &mut self.labels {
             // Narrow masks are chosen only when every value fits.
             LabelVoxels::U8(voxels) => order.view_mut(voxels.view_mut()).slice_mut(at).zip_mut_with(plane, |v, label| *v = *label as u8),
             LabelVoxels::U16(voxels) => order.view_mut(voxels.view_mut()).slice_mut(at).assign(plane),
         }
+        self.written += plane.len();
     }
 
-    fn emit(&mut self, rows_classes_columns: &Array3<f32>) -> Result<(), PipelineError> {
+    fn emit(&mut self, part: Region, rows_classes_columns: &Array3<f32>) -> Result<(), PipelineError> {
         let Some(sink) = &mut self.probabilities else { return Ok(()) };
-        let mut slab = self.frame.crop;
-        slab.start_zyx[0] += self.next;
-        slab.end_zyx[0] = slab.start_zyx[0] + 1;
-        let region = self.frame.order.region_back(slab, self.frame.scan_size);
+        let region = self.frame.order.region_back(part, self.frame.scan_size);
         let values = self.frame.order.view_back(rows_classes_columns.view().permuted_axes([1, 0, 2]).insert_axis(Axis(1)));
         sink(ProbabilitySlab { region, values }).map_err(PipelineError::Probabilities)
     }
@@ -170,71 +211,52 @@ struct RowScratch {
     best: Vec<f32>,
 }
 
-/// Resamples rows of accumulated channels within two model planes, and applies the head.
+/// Resamples rows of accumulated channels within two padded model planes (channels, rows, columns), and applies the head.
 struct RowBlender<'a> {
     ensemble: &'a Ensemble,
     rows: Vec<Pair>,
     columns: Vec<Pair>,
-    model_columns: usize,
 }
 
 impl RowBlender<'_> {
     /// Leaves the logits of one output row in the scratch.
-    fn logits(&self, row: usize, planes: Pair, first: &[f32], last: &[f32], scratch: &mut RowScratch) {
-        self.blend_rows(self.rows[row], planes, first, last, &mut scratch.blended);
+    fn logits(&self, row: usize, planes: Pair, first: ArrayView3<'_, f32>, last: ArrayView3<'_, f32>, scratch: &mut RowScratch) {
+        let width = last.dim().2;
+        blend_rows(self.rows[row], planes, first, last, &mut scratch.blended);
         match &self.ensemble.head {
-            None => self.stretch(&scratch.blended, &mut scratch.logits),
+            None => self.stretch(&scratch.blended, width, &mut scratch.logits),
             // Head and stretching commute; the head is the costly one, so it runs on the fewer columns.
-            Some(head) if self.model_columns < self.columns.len() => {
-                apply_head(head, &scratch.blended, self.model_columns, &mut scratch.between);
-                self.stretch(&scratch.between, &mut scratch.logits);
+            Some(head) if width < self.columns.len() => {
+                apply_head(head, &scratch.blended, width, &mut scratch.between);
+                self.stretch(&scratch.between, width, &mut scratch.logits);
             }
             Some(head) => {
-                self.stretch(&scratch.blended, &mut scratch.between);
+                self.stretch(&scratch.blended, width, &mut scratch.between);
                 apply_head(head, &scratch.between, self.columns.len(), &mut scratch.logits);
             }
         }
     }
 
-    fn blend_rows(&self, row: Pair, planes: Pair, first: &[f32], last: &[f32], blended: &mut Vec<f32>) {
-        blended.clear();
-        let area = first.len() / self.ensemble.channels;
-        for channel in 0..self.ensemble.channels {
-            let line = |y: usize| channel * area + y * self.model_columns..channel * area + (y + 1) * self.model_columns;
-            let corners = [&first[line(row.first)], &first[line(row.last)], &last[line(row.first)], &last[line(row.last)]];
-            blended.extend((0..self.model_columns).map(|x| {
-                let [a, b, c, d] = corners.map(|corner| corner[x]);
-                planes.blend(row.blend(a, b), row.blend(c, d))
-            }));
-        }
-    }
-
     /// Resamples model columns to the scan's.
-    fn stretch(&self, from: &[f32], to: &mut Vec<f32>) {
+    fn stretch(&self, from: &[f32], width: usize, to: &mut Vec<f32>) {
         to.clear();
-        for line in from.chunks_exact(self.model_columns) {
+        for line in from.chunks_exact(width) {
             to.extend(self.columns.iter().map(|column| column.blend(line[column.first], line[column.last])));
         }
     }
 }
 
-/// Columns the head takes together: their features stay in the first-level cache while all classes pass.
-const BLOCK: usize = 128;
-
-fn apply_head(head: &Head, features: &[f32], columns: usize, logits: &mut Vec<f32>) {
-    let classes = head.bias.len();
-    let width = head.weight_kc.len() / classes;
-    logits.clear();
-    logits.resize(classes * columns, 0.0);
-    for start in (0..columns).step_by(BLOCK) {
-        let end = columns.min(start + BLOCK);
-        for (k, weights) in head.weight_kc.chunks_exact(width).enumerate() {
-            let sums = &mut logits[k * columns + start..k * columns + end];
-            sums.fill(head.bias[k]);
-            for (weight, line) in weights.iter().zip(features.chunks_exact(columns)) {
-                sums.iter_mut().zip(&line[start..end]).for_each(|(sum, value)| *sum += weight * value);
-            }
-        }
+fn blend_rows(row: Pair, planes: Pair, first: ArrayView3<'_, f32>, last: ArrayView3<'_, f32>, blended: &mut Vec<f32>) {
+    blended.clear();
+    let (channels, rows, width) = last.dim();
+    let [first, last] = [&first, &last].map(|plane| plane.as_slice().expect("padded planes are in standard layout"));
+    for channel in 0..channels {
+        let line = |y: usize| (channel * rows + y) * width..(channel * rows + y + 1) * width;
+        let corners = [&first[line(row.first)], &first[line(row.last)], &last[line(row.first)], &last[line(row.last)]];
+        blended.extend((0..width).map(|x| {
+            let [a, b, c, d] = corners.map(|corner| corner[x]);
+            planes.blend(row.blend(a, b), row.blend(c, d))
+        }));
     }
 }
 

@@ -1,15 +1,8 @@
-//! The sliding window (nnU-Net `inference/predict_from_raw_data.py`), streamed along the first axis.
-//!
-//! nnU-Net accumulates in half precision; here it is f32, which stays within 99.99 % of its labels and has less noise.
+//! The networks of an ensemble, and how their outputs become one sum.
 
-use std::time::{Duration, Instant};
+use engine::{Runner, TileOutput};
 
-use engine::{Cancelled, Runner, TileOutput, available_memory_bytes};
-use ndarray::Array3;
-
-use crate::accumulate::{Band, Contribution};
 use crate::error::PipelineError;
-use crate::tiles::{TileGrid, gaussian};
 
 /// The 1x1x1 convolution `out_0`, applied after averaging.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,9 +28,9 @@ pub fn preferred_output(classes: usize, width: usize, folds: usize) -> TileOutpu
 
 /// Where one fold's output enters the sum.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Slot {
-    first_channel: usize,
-    share: f32,
+pub(crate) struct Slot {
+    pub(crate) first_channel: usize,
+    pub(crate) share: f32,
 }
 
 /// Whose features or logits are accumulated in which channels.
@@ -49,7 +42,8 @@ pub(crate) struct Ensemble {
     pub(crate) classes: usize,
     /// One head over the features of all folds, already divided by their number; absent when logits are accumulated.
     pub(crate) head: Option<Head>,
-    slots: Vec<Slot>,
+    /// One per fold.
+    pub(crate) slots: Vec<Slot>,
 }
 
 impl Ensemble {
@@ -111,130 +105,10 @@ fn join_heads(folds: &[FoldRunner], classes: usize, share: f32) -> Head {
     joined
 }
 
-/// What the window needs to know besides the networks.
-pub(crate) struct Window<'a> {
-    /// Normalised image channels on the network's grid, standard layout.
-    pub(crate) image: &'a [Array3<f32>],
-    /// Tile places.
-    pub(crate) grid: TileGrid,
-    /// Flips to average over, the plain tile first.
-    pub(crate) mirrorings: Vec<[bool; 3]>,
-    /// Asked between network runs, and by the networks during them.
-    pub(crate) cancelled: &'a (dyn Fn() -> bool + Sync),
-}
-
-/// Receives finished planes in order, (channels, rows, columns); returns memory it no longer needs.
-pub(crate) type PlaneSink<'a> = dyn FnMut(Vec<f32>) -> Result<Option<Vec<f32>>, PipelineError> + 'a;
-
-impl Window<'_> {
-    /// Network runs in all.
-    pub(crate) fn runs(&self, folds: usize) -> usize {
-        self.grid.count() * folds * self.mirrorings.len()
-    }
-
-    /// Bytes of the sums, one tile in and out, its weights, and the planes on their way out.
-    fn bytes(&self, widest: usize, channels: usize) -> u64 {
-        let [patch_z, _, _] = self.grid.patch;
-        let voxels: usize = self.grid.patch.iter().product();
-        let area = self.grid.size[1] * self.grid.size[2];
-        let sums = (patch_z.min(self.grid.size[0]) + 2) * (channels + 1) * area;
-        ((sums + (self.image.len() + widest + 1) * voxels) * size_of::<f32>()) as u64
-    }
-
-    /// Runs every tile and hands on every plane; returns the time spent inside the networks.
-    pub(crate) fn predict(
-        &self,
-        folds: &mut [FoldRunner],
-        ensemble: &Ensemble,
-        on_run: &mut dyn FnMut(),
-        on_plane: &mut PlaneSink<'_>,
-    ) -> Result<Duration, PipelineError> {
-        let patch = self.grid.patch;
-        let voxels: usize = patch.iter().product();
-        let widest = folds.iter().map(|fold| fold.runner.channels()).max().unwrap_or(0);
-        let needed = self.bytes(widest, ensemble.channels);
-        if let Some(available) = available_memory_bytes().filter(|available| needed > *available) {
-            return Err(PipelineError::Memory { needed_mib: needed >> 20, available_mib: available >> 20 });
-        }
-        let mut band = Band::new(&self.grid, gaussian(patch), ensemble.channels);
-        let mut input = vec![0.0; self.image.len() * voxels];
-        let mut output = vec![0.0; widest * voxels];
-        let mut in_network = Duration::ZERO;
-
-        for (i, z) in self.grid.starts[0].iter().enumerate() {
-            band.reach(self.grid.size[0].min((z + patch[0] as isize) as usize));
-            for (fold, (runner, slot)) in folds.iter_mut().map(|fold| &mut fold.runner).zip(&ensemble.slots).enumerate() {
-                let output = &mut output[..runner.channels() * voxels];
-                for (origin, flips) in self.runs_at(*z) {
-                    if (self.cancelled)() {
-                        return Err(Cancelled.into());
-                    }
-                    extract(self.image, patch, origin, flips, &mut input);
-                    let started = Instant::now();
-                    runner.run(&input, output, &self.cancelled)?;
-                    in_network += started.elapsed();
-                    let share = slot.share / self.mirrorings.len() as f32;
-                    let counts = fold == 0 && flips == [false; 3];
-                    band.add(&Contribution { output, origin, flips, first_channel: slot.first_channel, share, counts });
-                    on_run();
-                }
-            }
-            let next = self.grid.starts[0].get(i + 1).map_or(self.grid.size[0], |next| *next as usize);
-            while band.first() < next {
-                if let Some(spare) = on_plane(band.retire()?)? {
-                    band.recycle(spare);
-                }
-            }
-        }
-        Ok(in_network)
-    }
-
-    /// Every tile that starts at plane `z`, in every mirroring.
-    fn runs_at(&self, z: isize) -> impl Iterator<Item = ([isize; 3], [bool; 3])> {
-        let [_, rows, columns] = &self.grid.starts;
-        rows.iter().flat_map(move |y| columns.iter().flat_map(move |x| self.mirrorings.iter().map(move |flips| ([z, *y, *x], *flips))))
-    }
-}
-
-/// Copies a tile, mirrored, with zeros where it leaves the image.
-fn extract(image: &[Array3<f32>], patch: [usize; 3], origin: [isize; 3], flips: [bool; 3], tile: &mut [f32]) {
-    tile.fill(0.0);
-    let volume: usize = patch.iter().product();
-    for (channel, tile) in image.iter().zip(tile.chunks_exact_mut(volume)) {
-        let size: [usize; 3] = channel.dim().into();
-        let voxels = channel.as_slice().expect("network images are in standard layout");
-        let at = |axis: usize, index: usize| {
-            let index = if flips[axis] { patch[axis] - 1 - index } else { index };
-            usize::try_from(origin[axis] + index as isize).ok().filter(|index| *index < size[axis])
-        };
-        let first = origin[2].max(0) as usize;
-        let last = size[2].min((origin[2] + patch[2] as isize) as usize);
-        let offset = (first as isize - origin[2]) as usize;
-        for (i, row) in tile.chunks_exact_mut(patch[2]).enumerate() {
-            let Some((z, y)) = at(0, i / patch[1]).zip(at(1, i % patch[1])) else { continue };
-            let source = &voxels[(z * size[1] + y) * size[2]..][first..last];
-            row[offset..offset + source.len()].copy_from_slice(source);
-            if flips[2] {
-                row.reverse();
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::testkit::{Affine, affine_fold};
-
-    #[test]
-    fn extracted_tiles_are_padded_and_mirrored() {
-        let image = [Array3::from_shape_fn((2, 1, 3), |(z, _, x)| (10 * z + x + 1) as f32)];
-        let mut tile = vec![9.0; 8];
-        extract(&image, [2, 1, 4], [0, 0, -1], [false; 3], &mut tile);
-        assert_eq!(tile, [0.0, 1.0, 2.0, 3.0, 0.0, 11.0, 12.0, 13.0]);
-        extract(&image, [2, 1, 4], [0, 0, 1], [true, false, true], &mut tile);
-        assert_eq!(tile, [0.0, 0.0, 13.0, 12.0, 0.0, 0.0, 3.0, 2.0]);
-    }
 
     #[test]
     fn features_win_only_when_they_are_fewer() {

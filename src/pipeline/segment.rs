@@ -4,13 +4,15 @@ use std::time::{Duration, Instant};
 
 use engine::Cancelled;
 use mednext::{InferencePlan, ModelLabels};
-use volume::{LabelMap, LabelTable, Scan};
+use volume::{Geometry, LabelMap, LabelTable, Scan};
 
 use crate::error::PipelineError;
 use crate::export::{Exporter, ProbabilitySink};
-use crate::predict::{Ensemble, FoldRunner, Window};
-use crate::preprocess::preprocess;
+use crate::layout::Layout;
+use crate::predict::{Ensemble, FoldRunner};
+use crate::preprocess::{Preprocessed, preprocess};
 use crate::tiles::{TileGrid, mirrorings};
+use crate::window::{Callbacks, Recover, Window};
 
 /// Choices that do not belong to the model.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -19,11 +21,13 @@ pub struct SegmentOptions {
     pub step_size: f64,
     /// Whether to average over mirrored tiles, along the axes the model allows.
     pub mirror: bool,
+    /// Bytes that image and sums may take of a graphics device besides the networks; more is kept in host memory.
+    pub device_bytes: Option<u64>,
 }
 
 impl Default for SegmentOptions {
     fn default() -> Self {
-        Self { step_size: 0.5, mirror: true }
+        Self { step_size: 0.5, mirror: true, device_bytes: None }
     }
 }
 
@@ -79,6 +83,8 @@ pub struct Hooks<'a> {
     pub cancelled: &'a (dyn Fn() -> bool + Sync),
     /// Receives class probabilities, which are computed only for it.
     pub probabilities: Option<&'a mut ProbabilitySink<'a>>,
+    /// Asked for the networks again, on another device, when theirs has failed; without it the case fails.
+    pub recover: Option<&'a mut Recover<'a>>,
 }
 
 /// Segments one case: one scan per image channel, in the order of the plan.
@@ -93,7 +99,7 @@ pub fn segment(
     progress: &mut dyn FnMut(Progress),
     cancelled: &(dyn Fn() -> bool + Sync),
 ) -> Result<Segmentation, PipelineError> {
-    segment_with(scans, plan, labels, folds, options, Hooks { progress, cancelled, probabilities: None })
+    segment_with(scans, plan, labels, folds, options, Hooks { progress, cancelled, probabilities: None, recover: None })
 }
 
 /// [`segment`] with all hooks.
@@ -105,35 +111,75 @@ pub fn segment_with(
     options: &SegmentOptions,
     hooks: Hooks<'_>,
 ) -> Result<Segmentation, PipelineError> {
-    let Hooks { progress, cancelled, probabilities } = hooks;
-    let ensemble = Ensemble::new(folds, plan.patch_size)?;
-    let started = Instant::now();
-    progress(Progress { stage: Stage::Preprocess, done: 0, total: 1 });
-    let geometry = scans.first().map(|scan| scan.geometry.clone());
-    let input = preprocess(scans, plan)?;
-    if cancelled() {
+    (hooks.progress)(Progress { stage: Stage::Preprocess, done: 0, total: 1 });
+    let case = prepare(scans, plan)?;
+    if (hooks.cancelled)() {
         return Err(Cancelled.into());
     }
-    progress(Progress { stage: Stage::Preprocess, done: 1, total: 1 });
-    let preprocessed = started.elapsed();
+    (hooks.progress)(Progress { stage: Stage::Preprocess, done: 1, total: 1 });
+    segment_prepared(case, plan, labels, folds, options, hooks)
+}
 
+/// A case as its networks see it: all that can be done before the device is free.
+pub struct PreparedCase {
+    geometry: Geometry,
+    input: Preprocessed,
+    time: Duration,
+}
+
+impl PreparedCase {
+    /// Time it took.
+    pub fn time(&self) -> Duration {
+        self.time
+    }
+}
+
+/// Crops, normalises and resamples a case.
+pub fn prepare(scans: Vec<Scan>, plan: &InferencePlan) -> Result<PreparedCase, PipelineError> {
+    let started = Instant::now();
+    let geometry = scans.first().map(|scan| scan.geometry.clone());
+    let input = preprocess(scans, plan)?;
+    Ok(PreparedCase { geometry: geometry.expect("preprocessing needs a scan"), input, time: started.elapsed() })
+}
+
+/// Runs the networks on a prepared case, and resamples and labels their result.
+pub fn segment_prepared(
+    case: PreparedCase,
+    plan: &InferencePlan,
+    labels: &ModelLabels,
+    folds: &mut [FoldRunner],
+    options: &SegmentOptions,
+    hooks: Hooks<'_>,
+) -> Result<Segmentation, PipelineError> {
+    let Hooks { progress, cancelled, probabilities, recover } = hooks;
+    let PreparedCase { geometry, input, time: preprocess } = case;
+    let ensemble = Ensemble::new(folds, plan.patch_size)?;
+    let started = Instant::now();
     let grid = TileGrid::new(input.frame.size, plan.patch_size, options.step_size)?;
     let mirror_axes: &[usize] = if options.mirror { &plan.mirror_axes } else { &[] };
-    let window = Window { image: &input.channels, grid, mirrorings: mirrorings(mirror_axes), cancelled };
+    let window =
+        Window { image: &input.channels, grid, mirrorings: mirrorings(mirror_axes), device_bytes: options.device_bytes, cancelled };
     let (tiles, runs) = (window.grid.count(), window.runs(folds.len()));
     tracing::debug!(tiles, runs, channels = ensemble.channels, "sliding window");
     // A shorter borrow of the sink, so that the exporter may also borrow what is made here.
     let probabilities = probabilities.map(|sink| -> &mut ProbabilitySink<'_> { sink });
     let mut exporter = Exporter::new(&input.frame, &ensemble, labels, plan, probabilities)?;
-    let mut done = 0;
-    let mut on_run = || {
-        done += 1;
-        progress(Progress { stage: Stage::Predict, done, total: runs });
+    let mut on_run = |done| progress(Progress { stage: Stage::Predict, done, total: runs });
+    let network = if folds.iter_mut().any(|fold| fold.runner.gpu().is_some()) {
+        let callbacks = Callbacks {
+            on_run: &mut on_run,
+            on_plane: &mut |plane| exporter.push(plane),
+            recover: recover.map(|recover| -> &mut Recover<'_> { recover }),
+        };
+        window.predict(folds, &ensemble, callbacks)?
+    } else {
+        let layout = Layout::new(&window.grid);
+        exporter = exporter.in_order(layout.order);
+        window.predict_bricks(&layout, folds, &ensemble, &mut on_run, &mut |brick| exporter.push_brick(brick).map(drop))?
     };
-    let network = window.predict(folds, &ensemble, &mut on_run, &mut |plane| exporter.push(plane))?;
-    let timings = Timings { preprocess: preprocessed, network, aggregate: started.elapsed() - preprocessed - network };
+    let timings = Timings { preprocess, network, aggregate: started.elapsed() - network };
 
     let table = LabelTable::from_names(labels.names.iter().map(|label| (label.value, label.name.clone())));
-    let labels = LabelMap { geometry: geometry.expect("preprocessing needs a scan"), voxels: exporter.finish(), table };
+    let labels = LabelMap { geometry, voxels: exporter.finish(), table };
     Ok(Segmentation { labels, timings, tiles, runs })
 }

@@ -102,7 +102,7 @@ fn gaussian_weights() {
 }
 
 /// The plan of the end-to-end model (`plans.json`) and its scan.
-fn end_to_end() -> (InferencePlan, Preprocessed, Geometry) {
+pub(crate) fn end_to_end() -> (InferencePlan, Preprocessed, Geometry) {
     let mut plan = testkit::plan([32, 64, 64]);
     plan.spacing_mm = [3.0, 0.800000011920929, 0.800000011920929];
     plan.channels[0].normalization = Normalization::Ct;

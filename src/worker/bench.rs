@@ -2,12 +2,13 @@
 
 use std::fs;
 
-use engine::{Device, Profile, noise_weights, profile};
+use engine::{Device, Heads, Limits, Precision, Profile, lower, noise_weights, profile};
 use jobs::{BenchJob, BenchReport, Failure, FailureKind, KernelReport, Stage, TileTime};
 use mednext::{Config, Generation, Preset, graph};
 
 use crate::eta::Eta;
 use crate::run::Run;
+use crate::tuning::{self, Measure};
 use crate::{failure, session};
 
 /// Classes of the benchmark's head.
@@ -24,6 +25,23 @@ pub(crate) fn bench(job: &BenchJob, run: &mut Run<'_>) -> Result<BenchReport, Fa
     config.check_patch(job.patch).map_err(|error| usage(error.to_string()))?;
     run.stage(Stage::PreparingDevice)?;
     let device = Device::open(session::device_choice(&job.device)?).map_err(|error| failure::engine(&error))?.device;
+    tuning::apply(&device, Measure::IfUnknown);
+    let precision = precision(&job.precision, &device)?;
+    let limits = Limits { precision, ..device.limits() };
+    let weights = noise_weights(&graph);
+    let mut report = BenchReport {
+        device: device.describe(),
+        network: config.to_string(),
+        patch: job.patch,
+        precision: precision.to_string(),
+        ..BenchReport::default()
+    };
+    if job.plan {
+        let plan = lower(&graph, &weights, job.patch, Heads::Main, limits).map_err(|error| failure::engine(&error))?;
+        (report.tile_gflop, report.plan_mib) = (plan.flops() as f64 / 1e9, plan.bytes() >> 20);
+        report.plan = Some(plan.to_string());
+        return Ok(report);
+    }
 
     run.stage(Stage::Measuring)?;
     let mut eta = Eta::new();
@@ -34,22 +52,31 @@ pub(crate) fn bench(job: &BenchJob, run: &mut Run<'_>) -> Result<BenchReport, Fa
         run.progress(Stage::Measuring, &mut eta, done as u64, job.repeat as u64);
         !cancelled.load(std::sync::atomic::Ordering::Relaxed)
     };
-    let measured = profile(&device, &graph, &noise_weights(&graph), job.patch, job.repeat.max(1), &mut between);
+    let measured = profile(&device, &graph, &weights, job.patch, limits, job.repeat.max(1), &mut between);
     let measured = measured.map_err(|error| failure::engine(&error))?;
     let tiles = measured.tiles.iter().zip(cpu_seconds.windows(2)).map(|(wall, cpu)| TileTime {
         wall_seconds: wall.as_secs_f64(),
         cpu_seconds: cpu[1].zip(cpu[0]).map(|(after, before)| after - before),
     });
-    Ok(BenchReport {
-        device: device.describe(),
-        network: config.to_string(),
-        patch: job.patch,
-        tile_gflop: measured.flops as f64 / 1e9,
-        plan_mib: measured.bytes >> 20,
-        peak_process_mib: peak_mib(),
-        tiles: tiles.collect(),
-        kernels: kernel_rows(&measured),
-    })
+    let peak = engine::peak(&device).map_err(|error| failure::engine(&error))?;
+    (report.peak_gflops, report.peak_gigabytes_per_second) = (peak.gflops, peak.gigabytes_per_second);
+    report.tile_gflop = measured.flops as f64 / 1e9;
+    report.plan_mib = measured.bytes >> 20;
+    report.peak_process_mib = peak_mib();
+    report.tiles = tiles.collect();
+    report.kernels = kernel_rows(&measured);
+    Ok(report)
+}
+
+/// What was asked for, if the device can.
+fn precision(text: &str, device: &Device) -> Result<Precision, Failure> {
+    let usage = |sentence: String| Err(Failure::new(FailureKind::Usage, sentence));
+    match text {
+        "f32" => Ok(Precision::F32),
+        "f16" if device.has_f16() => Ok(Precision::F16),
+        "f16" => usage(format!("{} has no half precision; use --precision f32 or another --device", device.describe())),
+        _ => usage(format!("\"{text}\" is not a precision; use f32 or f16")),
+    }
 }
 
 fn preset(name: &str) -> Option<(Generation, Preset)> {
@@ -74,8 +101,15 @@ fn kernel_rows(profile: &Profile) -> Vec<KernelReport> {
     let total: f64 = profile.kernels.iter().map(|kernel| kernel.time.as_secs_f64()).sum();
     let row = |kernel: &engine::KernelTime| {
         let seconds = kernel.time.as_secs_f64();
-        let gflops = kernel.flops as f64 / 1e9 / seconds.max(1e-9);
-        KernelReport { name: kernel.name.to_owned(), calls: kernel.calls, seconds, share: seconds / total.max(1e-9), gflops }
+        let per_second = |amount: u64| amount as f64 / 1e9 / seconds.max(1e-9);
+        KernelReport {
+            name: kernel.name.to_owned(),
+            calls: kernel.calls,
+            seconds,
+            share: seconds / total.max(1e-9),
+            gflops: per_second(kernel.flops),
+            gigabytes_per_second: per_second(kernel.bytes),
+        }
     };
     profile.kernels.iter().map(row).collect()
 }

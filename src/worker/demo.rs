@@ -30,7 +30,15 @@ const PLAUSIBLE_DICE: f64 = 0.6;
 pub(crate) fn demo(job: &DemoJob, run: &mut Run<'_>) -> Result<Ending, Failure> {
     let assets = find_assets(job.assets.as_deref())?;
     let model_path = only_model(&assets)?;
-    let settings = Settings { model: &model_path, folds: None, step_size: 0.5, disable_tta: true, device: &job.device };
+    let settings = Settings {
+        model: &model_path,
+        folds: None,
+        step_size: 0.5,
+        disable_tta: true,
+        device: &job.device,
+        precision: "f32",
+        device_memory_mib: None,
+    };
     settings.check()?;
     let mask_path = job.output.join("mask.nii.gz");
     create_folder(&job.output)?;

@@ -4,6 +4,7 @@ use engine::{AdapterReport, Device, DeviceChoice};
 use jobs::{AdapterSummary, DoctorJob, DoctorReport, Failure, Notice, Stage};
 
 use crate::run::Run;
+use crate::tuning::{self, Measure};
 use crate::{SOFTWARE, failure, session};
 
 /// Looks at every adapter and tries the kernels on it.
@@ -21,12 +22,16 @@ pub(crate) fn doctor(job: &DoctorJob, run: &mut Run<'_>) -> Result<DoctorReport,
     }
     run.stage(Stage::PreparingDevice)?;
     let opened = Device::open(choice).map_err(|error| failure::engine(&error))?;
+    if job.tune {
+        tuning::apply(&opened.device, Measure::Again);
+    }
     Ok(DoctorReport {
         software: SOFTWARE.to_owned(),
         system: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
         threads: std::thread::available_parallelism().map_or(1, usize::from),
         adapters,
         chosen: opened.device.describe(),
+        tuning: opened.device.tuning().map(|tuning| tuning.to_string()),
     })
 }
 

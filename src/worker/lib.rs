@@ -2,6 +2,7 @@
 //!
 //! [`run`] never panics and never leaves a half-written file: a defect inside a job becomes a failure of kind `internal`.
 
+mod ahead;
 mod bench;
 mod canvas;
 mod cases;
@@ -13,12 +14,16 @@ mod failure;
 mod files;
 mod font;
 mod inspect;
+mod networks;
 mod preview;
 mod probabilities;
 mod run;
 mod segment;
 mod session;
 mod study;
+#[cfg(test)]
+mod tests_recovery;
+mod tuning;
 mod weights;
 
 use std::any::Any;

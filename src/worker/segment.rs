@@ -6,6 +6,7 @@ use formats::study::OpenOptions;
 use jobs::{CaseOutcome, CaseReport, Event, Failure, FailureKind, Notice, Report, SegmentJob, SegmentReport};
 
 use crate::Ending;
+use crate::ahead::Ahead;
 use crate::cases::{Case, Listing, cases_of, stem};
 use crate::files::{Existing, check_mask_replaceable, check_nifti_target, check_not_a_source, create_folder};
 use crate::run::Run;
@@ -23,6 +24,8 @@ pub(crate) fn segment(job: &SegmentJob, run: &mut Run<'_>) -> Result<Ending, Fai
         step_size: job.step_size,
         disable_tta: job.disable_tta,
         device: &job.device,
+        precision: &job.precision,
+        device_memory_mib: job.device_memory_mib,
     };
     settings.check()?;
     if let [folder] = job.inputs.as_slice()
@@ -71,10 +74,21 @@ fn segment_folder(job: &SegmentJob, settings: &Settings<'_>, folder: &Path, case
     let mut session = Session::open(model, settings, run)?;
     let mut reports = Vec::with_capacity(cases.len());
     let mut stopped = None;
+    let output_of = |case: &Case| job.output.join(format!("{}.nii.gz", case.name));
+    let mut ahead: Option<Ahead> = None;
     for (index, case) in cases.iter().enumerate() {
         run.begin_case(&case.name, index, cases.len());
-        let output = job.output.join(format!("{}.nii.gz", case.name));
-        let outcome = match segment_case(job, &mut session, case, &output, run) {
+        let output = output_of(case);
+        let read = ahead.take();
+        if session.leaves_host_idle()
+            && let Some(next) = cases.get(index + 1)
+            // A mask that is there is compared with its source first; most need no second reading.
+            && !output_of(next).exists()
+            && let Ok(channels) = &next.channels
+        {
+            ahead = Some(Ahead::start(channels.clone(), case_options(job), session.plan().clone()));
+        }
+        let outcome = match segment_case(job, &mut session, case, &output, read, run) {
             Ok(outcome) => outcome,
             // No later case could do better.
             Err(failure) if matches!(failure.kind, FailureKind::Cancelled | FailureKind::Device) => {
@@ -92,7 +106,14 @@ fn segment_folder(job: &SegmentJob, settings: &Settings<'_>, folder: &Path, case
     Ok(Ending { report: Report::Segment(SegmentReport { device: session.device().to_owned(), cases: reports }), failure })
 }
 
-fn segment_case(job: &SegmentJob, session: &mut Session, case: &Case, output: &Path, run: &mut Run<'_>) -> Result<CaseOutcome, Failure> {
+fn segment_case(
+    job: &SegmentJob,
+    session: &mut Session,
+    case: &Case,
+    output: &Path,
+    ahead: Option<Ahead>,
+    run: &mut Run<'_>,
+) -> Result<CaseOutcome, Failure> {
     run.check_cancelled()?;
     let channels = case.channels.as_ref().map_err(|reason| Failure::new(FailureKind::InputRefused, reason.clone()))?;
     check_mask_replaceable(output, Existing::from_flag(job.overwrite))?;
@@ -100,9 +121,16 @@ fn segment_case(job: &SegmentJob, session: &mut Session, case: &Case, output: &P
     if session.has_written(output, job.save_probabilities, &source) {
         return Ok(CaseOutcome::Skipped);
     }
-    let options = OpenOptions { volume: job.volume, ..OpenOptions::default() };
-    let study = study::read(channels, &options, run)?;
+    if let Some(ahead) = ahead {
+        let ready = ahead.take(session, run)?;
+        return session.segment_prepared(ready, output, job.save_probabilities, run).map(done);
+    }
+    let study = study::read(channels, &case_options(job), run)?;
     session.segment(study, output, job.save_probabilities, run).map(done)
+}
+
+fn case_options(job: &SegmentJob) -> OpenOptions {
+    OpenOptions { volume: job.volume, ..OpenOptions::default() }
 }
 
 fn done(finished: Finished) -> CaseOutcome {

@@ -1,18 +1,20 @@
 //! A model on a device: opened once, then one case after another.
 
+use std::cell::RefCell;
 use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::{Instant, SystemTime};
 
-use engine::{Device, DeviceChoice, TileOutput};
-use formats::nifti;
+use engine::{Allowance, Device, DeviceChoice};
+use formats::nifti::{self, NiftiPlacement};
 use jobs::{Failure, FailureKind, ModelIdentity, Notice, Parameters, Provenance, SourceIdentity, Stage, StructureReport, utc_timestamp};
-use mednext::{InferencePlan, Model, ModelLabels, Normalization, Weights};
-use pipeline::{FoldRunner, Head, Hooks, MIN_STEP, ProbabilitySink, SegmentOptions};
+use mednext::{InferencePlan, Model, ModelLabels, Normalization};
+use pipeline::{DeviceFailure, FoldRunner, Hooks, MIN_STEP, PreparedCase, ProbabilitySink, SegmentOptions};
 use volume::LabelMap;
 
 use crate::eta::Eta;
 use crate::files::{PendingMask, folder_of, read_sidecar, sha256_of};
+use crate::networks::{Networks, Wanted};
 use crate::probabilities::{self, ProbabilityStore};
 use crate::run::Run;
 use crate::study::Loaded;
@@ -20,6 +22,12 @@ use crate::{SOFTWARE, failure, weights};
 
 /// Warning code of a driver known to compute wrongly, or of a device passed over.
 pub(crate) const DEVICE: &str = "DEVICE";
+
+/// Warning code of a device that failed while it ran, and what went on instead.
+const DEVICE_LOST: &str = "DEVICE_LOST";
+
+/// Warning code of a model that had to be made to fit.
+const MEMORY: &str = "MEMORY";
 
 /// Warning code of a scan that is not what the model was trained on.
 const MODALITY: &str = "MODALITY";
@@ -31,17 +39,25 @@ pub(crate) struct Settings<'a> {
     pub(crate) step_size: f64,
     pub(crate) disable_tta: bool,
     pub(crate) device: &'a str,
+    pub(crate) precision: &'a str,
+    pub(crate) device_memory_mib: Option<u64>,
 }
 
 impl Settings<'_> {
     /// Refuses choices that mean nothing, before anything is read.
     pub(crate) fn check(&self) -> Result<(), Failure> {
         device_choice(self.device)?;
+        self.allowance()?;
         if (MIN_STEP..=1.0).contains(&self.step_size) {
             return Ok(());
         }
         let sentence = format!("the step size is a fraction of the tile from {MIN_STEP} to 1, not {}", self.step_size);
         Err(Failure::new(FailureKind::Usage, sentence))
+    }
+
+    fn allowance(&self) -> Result<Allowance, Failure> {
+        let precision = self.precision.parse().map_err(|sentence: String| Failure::new(FailureKind::Usage, sentence))?;
+        Ok(Allowance { device_bytes: self.device_memory_mib.map(|mib| mib << 20), precision })
     }
 }
 
@@ -67,7 +83,9 @@ pub(crate) struct Session {
     identity: ModelIdentity,
     parameters: Parameters,
     options: SegmentOptions,
+    /// Device as people would name it.
     device: String,
+    networks: Networks,
     folds: Vec<FoldRunner>,
 }
 
@@ -78,37 +96,63 @@ pub(crate) struct Finished {
     pub(crate) structures: Vec<StructureReport>,
 }
 
+/// A preprocessed case and what its mask's sidecar needs.
+pub(crate) struct Ready {
+    pub(crate) case: PreparedCase,
+    pub(crate) identity: SourceIdentity,
+    pub(crate) placement: Option<NiftiPlacement>,
+}
+
 impl Session {
     /// Puts a model on a device; its weights are freed here once the device has them.
     pub(crate) fn open(model: Model, settings: &Settings<'_>, run: &mut Run<'_>) -> Result<Self, Failure> {
         let identity = ModelIdentity { name: model.name.clone(), sha256: model.sha256(), licence: model.card.licence.clone() };
         let mirror_axes = if settings.disable_tta { Vec::new() } else { model.plan.mirror_axes.clone() };
-        let folds = model.folds.iter().map(|fold| fold.name.clone()).collect();
-        let parameters = Parameters { folds, step_size: settings.step_size, mirror_axes };
-
         run.stage(Stage::PreparingDevice)?;
-        let opened = Device::open(device_choice(settings.device)?).map_err(|error| failure::engine(&error))?;
+        let choice = device_choice(settings.device)?;
+        let opened = Device::open(choice).map_err(|error| failure::engine(&error))?;
         for text in opened.doubts {
             run.warn(Notice { code: DEVICE.to_owned(), text });
         }
-        let device = opened.device;
-        run.send(jobs::Event::Device { name: device.describe() });
-        let runners = runners(&model, &device)?;
+        let wanted = Wanted {
+            model_path: settings.model.to_owned(),
+            folds: settings.folds,
+            sha256: identity.sha256.clone(),
+            choice,
+            allowance: settings.allowance()?,
+        };
+        let (networks, folds, notes) = Networks::open(&model, &opened.device, wanted)?;
+        for text in notes {
+            run.warn(Notice { code: MEMORY.to_owned(), text });
+        }
+        run.send(device_event(&networks));
         Ok(Self {
             plan: model.plan,
             labels: model.labels,
             classes: model.config.classes,
             identity,
-            parameters,
-            options: SegmentOptions { step_size: settings.step_size, mirror: !settings.disable_tta },
-            device: device.describe(),
-            folds: runners,
+            parameters: Parameters {
+                folds: model.folds.iter().map(|fold| fold.name.clone()).collect(),
+                step_size: settings.step_size,
+                mirror_axes,
+                precision: networks.precision().to_string(),
+            },
+            options: SegmentOptions { step_size: settings.step_size, mirror: !settings.disable_tta, device_bytes: networks.bytes_left() },
+            device: networks.device().describe(),
+            networks,
+            folds,
         })
     }
 
     /// Device as people would name it.
     pub(crate) fn device(&self) -> &str {
         &self.device
+    }
+
+    /// Networks and the device they run on.
+    #[cfg(test)]
+    pub(crate) fn networks(&self) -> &Networks {
+        &self.networks
     }
 
     /// Whether mask, sidecar and, if asked for, probabilities are what this session would write for a source.
@@ -131,13 +175,43 @@ impl Session {
         save_probabilities: bool,
         run: &mut Run<'_>,
     ) -> Result<Finished, Failure> {
-        let started = Instant::now();
-        let Loaded { scans, identity: source, modalities, placement } = study;
-        for text in foreign_modalities(&self.plan, &modalities) {
+        let Loaded { scans, identity, modalities, placement } = study;
+        self.doubt_modalities(&modalities, run);
+        run.stage(Stage::Preprocessing)?;
+        let case = pipeline::prepare(scans, &self.plan).map_err(|error| failure::pipeline(&error))?;
+        self.segment_prepared(Ready { case, identity, placement }, output, save_probabilities, run)
+    }
+
+    /// Doubts a scan that is not what the model was trained on.
+    pub(crate) fn doubt_modalities(&self, modalities: &[Option<String>], run: &mut Run<'_>) {
+        for text in foreign_modalities(&self.plan, modalities) {
             run.warn(Notice { code: MODALITY.to_owned(), text });
         }
+    }
+
+    /// What preprocessing needs to know of the model.
+    pub(crate) fn plan(&self) -> &InferencePlan {
+        &self.plan
+    }
+
+    /// Whether the host has nothing to do while networks run.
+    pub(crate) fn leaves_host_idle(&self) -> bool {
+        !matches!(self.networks.device(), Device::Cpu)
+    }
+
+    /// Segments a preprocessed case and writes mask, sidecar and, if asked for, probabilities.
+    pub(crate) fn segment_prepared(
+        &mut self,
+        ready: Ready,
+        output: &Path,
+        save_probabilities: bool,
+        run: &mut Run<'_>,
+    ) -> Result<Finished, Failure> {
+        let started = Instant::now();
+        let Ready { case, identity: source, placement } = ready;
+        let preprocessing = case.time();
         let mut store = if save_probabilities { Some(self.probability_store(output)?) } else { None };
-        let mask = self.predict(scans, store.as_mut(), run)?;
+        let mask = self.predict(case, store.as_mut(), run)?;
 
         run.stage(Stage::Writing)?;
         if let Some(store) = store {
@@ -155,9 +229,11 @@ impl Session {
             mask_sha256: pending.sha256.clone(),
             replaces_sha256: pending.replaces_sha256.clone(),
             probabilities: save_probabilities,
-            seconds: started.elapsed().as_secs_f64(),
+            seconds: (preprocessing + started.elapsed()).as_secs_f64(),
         };
         pending.commit(output, &provenance)?;
+        // The next case runs whole on what took over; this one's mask is as exact as the coarser of both.
+        self.parameters.precision = self.networks.precision().to_string();
         let structures = structures(&mask);
         Ok(Finished { mask, provenance, structures })
     }
@@ -168,13 +244,23 @@ impl Session {
             .map_err(|error| Failure::new(FailureKind::Output, format!("cannot store probabilities in {}: {error}", folder.display())))
     }
 
-    fn predict(&mut self, scans: Vec<volume::Scan>, store: Option<&mut ProbabilityStore>, run: &mut Run<'_>) -> Result<LabelMap, Failure> {
+    fn predict(&mut self, case: PreparedCase, store: Option<&mut ProbabilityStore>, run: &mut Run<'_>) -> Result<LabelMap, Failure> {
+        run.check_cancelled()?;
         let cancel = run.cancel_flag();
-        run.stage(Stage::Preprocessing)?;
         let mut eta = Eta::new();
+        let run = RefCell::new(run);
         let mut progress = |progress: pipeline::Progress| match progress.stage {
             pipeline::Stage::Preprocess => {}
-            pipeline::Stage::Predict => run.progress(Stage::Predicting, &mut eta, progress.done as u64, progress.total as u64),
+            pipeline::Stage::Predict => {
+                run.borrow_mut().progress(Stage::Predicting, &mut eta, progress.done as u64, progress.total as u64);
+            }
+        };
+        let networks = &mut self.networks;
+        let mut recover = |failed: &DeviceFailure| {
+            let (folds, text) = networks.recover(failed)?;
+            run.borrow_mut().warn(Notice { code: DEVICE_LOST.to_owned(), text });
+            run.borrow_mut().send(device_event(networks));
+            Some(folds)
         };
         let mut sink = store.map(|store| {
             move |slab: pipeline::ProbabilitySlab<'_>| -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
@@ -185,25 +271,18 @@ impl Session {
             progress: &mut progress,
             cancelled: &|| cancel.load(Ordering::Relaxed),
             probabilities: sink.as_mut().map(|sink| sink as &mut ProbabilitySink<'_>),
+            recover: Some(&mut recover),
         };
-        let segmented = pipeline::segment_with(scans, &self.plan, &self.labels, &mut self.folds, &self.options, hooks);
+        let segmented = pipeline::segment_prepared(case, &self.plan, &self.labels, &mut self.folds, &self.options, hooks);
+        self.device = self.networks.device().describe();
         segmented.map(|segmented| segmented.labels).map_err(|error| failure::pipeline(&error))
     }
 }
 
-/// One runner per fold; where features take less memory than class logits, the head is applied after averaging.
-fn runners(model: &Model, device: &Device) -> Result<Vec<FoldRunner>, Failure> {
-    let output = pipeline::preferred_output(model.config.classes, model.config.width, model.folds.len());
-    let weights: Vec<&Weights> = model.folds.iter().map(|fold| &fold.weights).collect();
-    let runners = device.runners(&model.config, &weights, model.plan.patch_size, output).map_err(|error| failure::engine(&error))?;
-    let folds = runners.into_iter().zip(&model.folds).map(|(runner, fold)| {
-        let head = match output {
-            TileOutput::Logits => None,
-            TileOutput::Features => Some(head(&fold.weights)),
-        };
-        FoldRunner { runner, head }
-    });
-    Ok(folds.collect())
+fn device_event(networks: &Networks) -> jobs::Event {
+    let memory = networks.memory();
+    let available_mib = memory.available_bytes.map(|bytes| bytes >> 20);
+    jobs::Event::Device { name: networks.device().describe(), needed_mib: memory.needed_bytes >> 20, available_mib }
 }
 
 /// Channels normalised as CT whose scan says it is something else: the clip range then means nothing.
@@ -215,15 +294,6 @@ fn foreign_modalities(plan: &InferencePlan, modalities: &[Option<String>]) -> Ve
         Some(format!("channel {index} of the model was trained on CT, the scan is {modality}"))
     });
     foreign.collect()
-}
-
-/// `out_0`, a 1x1x1 transposed convolution: PyTorch stores (features, classes, 1, 1, 1).
-fn head(weights: &Weights) -> Head {
-    let tensor = |name: &str| weights.get(name).expect("a model's tensors are checked when it is read");
-    let (weight, bias) = (tensor("out_0.conv_out.weight"), tensor("out_0.conv_out.bias"));
-    let (features, classes) = (weight.shape[0], weight.shape[1]);
-    let transposed = (0..classes).flat_map(|k| (0..features).map(move |c| (c, k)));
-    Head { weight_kc: transposed.map(|(c, k)| weight.data[c * classes + k]).collect(), bias: bias.data.to_vec() }
 }
 
 fn structures(mask: &LabelMap) -> Vec<StructureReport> {
@@ -241,42 +311,7 @@ fn structures(mask: &LabelMap) -> Vec<StructureReport> {
 
 #[cfg(test)]
 mod tests {
-    use mednext::{Config, Generation, Preset, Tensor, graph};
-
     use super::*;
-
-    /// Deterministic values of about unit gain.
-    fn noise_weights(config: &Config) -> Weights {
-        let mut weights = Weights::default();
-        for (seed, param) in graph(config).unwrap().params().into_iter().enumerate() {
-            let values: Vec<f32> = (0..param.numel()).map(|i| ((i * 7919 + seed * 104_729) % 1000) as f32 / 1000.0 - 0.5).collect();
-            weights.insert(param.name, Tensor::new(param.shape, values));
-        }
-        weights
-    }
-
-    #[test]
-    fn features_through_the_head_are_the_logits() {
-        let mut config = Config::preset(Preset::S, Generation::V2, 3, 4, 1, 7);
-        config.blocks = [1; 9];
-        let (weights, patch) = (noise_weights(&config), [16, 16, 32]);
-        let voxels: usize = patch.iter().product();
-        let input: Vec<f32> = (0..voxels).map(|i| (i % 97) as f32 / 97.0 - 0.5).collect();
-        let run = |output: TileOutput, channels: usize| {
-            let mut values = vec![0.0; channels * voxels];
-            Device::Cpu.runner(&config, &weights, patch, output).unwrap().run(&input, &mut values, &|| false).unwrap();
-            values
-        };
-        let (logits, features) = (run(TileOutput::Logits, config.classes), run(TileOutput::Features, config.width));
-        let head = head(&weights);
-        let largest = logits.iter().fold(0.0_f32, |m, v| m.max(v.abs()));
-        for (k, bias) in head.bias.iter().enumerate() {
-            for i in 0..voxels {
-                let sum: f32 = (0..config.width).map(|c| head.weight_kc[k * config.width + c] * features[c * voxels + i]).sum();
-                assert!((sum + bias - logits[k * voxels + i]).abs() <= 1e-4 * largest, "class {k}, voxel {i}");
-            }
-        }
-    }
 
     #[test]
     fn a_model_of_ct_doubts_an_mr_scan() {

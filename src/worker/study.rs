@@ -35,10 +35,22 @@ pub(crate) fn notice(warning: &formats::Warning) -> Notice {
 /// Reads every channel and reports doubts.
 pub(crate) fn read(paths: &[PathBuf], options: &OpenOptions, run: &mut Run<'_>) -> Result<Loaded, Failure> {
     run.stage(Stage::ReadingInput)?;
-    let studies = open_channels(paths, options).map_err(|error| failure::reading(&error))?;
-    for warning in studies.iter().flat_map(|study| &study.warnings) {
+    let (loaded, warnings) = open(paths, options)?;
+    report(&warnings, run);
+    Ok(loaded)
+}
+
+/// Tells the user about doubts.
+pub(crate) fn report(warnings: &[formats::Warning], run: &mut Run<'_>) {
+    for warning in warnings {
         run.warn_storing(notice(warning), warning.stored().to_owned());
     }
+}
+
+/// Reads every channel; doubts are returned, not yet reported.
+pub(crate) fn open(paths: &[PathBuf], options: &OpenOptions) -> Result<(Loaded, Vec<formats::Warning>), Failure> {
+    let mut studies = open_channels(paths, options).map_err(|error| failure::reading(&error))?;
+    let warnings = studies.iter_mut().flat_map(|study| std::mem::take(&mut study.warnings)).collect();
     let identity = identity_of(paths, options.volume, &studies)?;
     let placement = studies.first().and_then(|study| match &study.source {
         Source::Nifti { placement } => Some(placement.clone()),
@@ -49,7 +61,8 @@ pub(crate) fn read(paths: &[PathBuf], options: &OpenOptions, run: &mut Run<'_>) 
         Source::Nifti { .. } => None,
     };
     let modalities = studies.iter().map(modality).collect();
-    Ok(Loaded { scans: studies.into_iter().map(|study| study.scan).collect(), identity, modalities, placement })
+    let scans = studies.into_iter().map(|study| study.scan).collect();
+    Ok((Loaded { scans, identity, modalities, placement }, warnings))
 }
 
 /// The files of one case in the order of the channel numbers in their names, where they have any.

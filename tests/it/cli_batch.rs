@@ -8,7 +8,8 @@ use crate::support::{Ran, agreement, golden, golden_model, names_in, read_mask, 
 fn segment(input: &Path, output: &Path, extra: &[&str]) -> Ran {
     let model = golden_model();
     let paths = ["segment", "-i", input.to_str().unwrap(), "-m", model.to_str().unwrap(), "-o", output.to_str().unwrap()];
-    voxelry(paths.iter().chain(&["--disable-tta", "--device", "cpu", "--json"]).chain(extra))
+    let device: &[&str] = if extra.contains(&"--device") { &[] } else { &["--device", "cpu"] };
+    voxelry(paths.iter().chain(&["--disable-tta", "--json"]).chain(device).chain(extra))
 }
 
 /// Case name and outcome of every case.
@@ -44,6 +45,25 @@ fn one_bad_case_does_not_stop_the_others_and_a_rerun_skips_what_is_done() {
 
     let third = segment(&input, &output, &["--step-size", "0.8"]).ok();
     assert!(outcomes(&third).iter().all(|(_, outcome)| outcome == "done"), "other parameters are another result");
+}
+
+/// A device leaves the host idle, which reads the next case meanwhile: the results are those of one case after another.
+#[test]
+fn cases_read_ahead_keep_their_own_results_and_failures() {
+    let folder = tempfile::tempdir().unwrap();
+    let (input, output) = (folder.path().join("imagesTs"), folder.path().join("predictions"));
+    fs::create_dir(&input).unwrap();
+    let scan = fs::read(golden("testA_0000.nii.gz")).unwrap();
+    fs::write(input.join("a_0000.nii.gz"), &scan).unwrap();
+    fs::write(input.join("b_0000.nii.gz"), &scan[..scan.len() / 2]).unwrap();
+    fs::write(input.join("c_0000.nii.gz"), &scan).unwrap();
+    let ran = segment(&input, &output, &["--device", "gpu"]);
+    let expected = [("a", "done"), ("b", "failed"), ("c", "done")].map(|(name, outcome)| (name.to_owned(), outcome.to_owned()));
+    assert_eq!(outcomes(&ran), expected, "{}", ran.stderr);
+    let truth = read_mask(&golden("seg_nomirror.nii.gz"));
+    for name in ["a.nii.gz", "c.nii.gz"] {
+        assert!(agreement(&read_mask(&output.join(name)), &truth) >= 0.9999);
+    }
 }
 
 #[test]

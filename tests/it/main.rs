@@ -7,6 +7,7 @@ mod support;
 mod cli;
 mod cli_batch;
 mod cli_demo;
+mod cli_device;
 mod cli_refusals;
 mod memory;
 mod tidy;

@@ -1,35 +1,47 @@
 //! Twins of `grn_partial.wgsl`, `column_sum.wgsl` and `grn_scale.wgsl`.
 
+use std::ops::Range;
+
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::expand::{Normalised, TILE, expand};
+use super::hidden::{Measured, Squares};
+use super::product::{Matrix, Panel, product};
+use super::tile::{Normalised, Planes};
 use crate::kernels::Tile;
 use crate::params::{ColumnSum, GrnPartial, GrnScale};
 use crate::plan::Vec4;
 
-/// Sum of squares of the expanded, activated tile, per hidden channel; all of it in the tile's first part.
+/// Tiles of the plan that are computed as one, so that their weights are read once: 192 voxels.
+const TILES: usize = 3;
+
+/// Sum of squares of the expanded, activated voxels, per hidden channel; a few tiles' sum stands in the first part of the first.
 pub(super) fn grn_partial(p: &GrnPartial, tile: Tile, d: &[Vec4], affine: &[Vec4], w1: &[Vec4], b1: &[Vec4], partial: &mut [Vec4]) {
-    let (hidden4, parts, width) = (p.hidden4 as usize, tile.split as usize, tile.voxels as usize);
+    let (hidden4, rows) = (p.hidden4 as usize, p.tiles as usize * tile.split as usize);
+    let size = tile.voxels as usize * TILES;
+    let planes = Planes { voxels: p.voxels as usize, count: 1 };
     let arch = Arch::new();
-    partial.par_chunks_mut(hidden4 * parts).enumerate().for_each_init(
-        || Normalised::new(tile.in4 as usize),
-        |input, (index, partial)| {
-            let (z, tile) = (index / p.tiles as usize, index % p.tiles as usize);
-            let count = width.min(p.voxels as usize - tile * width);
-            input.load(&d[z * p.plane as usize..], p.voxels as usize, tile * width, count, affine);
-            partial.fill(Vec4::default());
-            arch.dispatch(SquaresOp { input, count, w1, b1, sums: &mut partial[..hidden4] });
-        },
-    );
+    partial.par_chunks_mut(hidden4 * rows).enumerate().for_each(|(z, partial)| {
+        let input = Normalised { d: &d[z * p.plane as usize..], plane: p.plane as usize, planes, affine };
+        partial.par_chunks_mut(hidden4 * tile.split as usize * TILES).enumerate().for_each_init(
+            || (Panel::new(tile.in4 as usize * 4, size), Squares::new()),
+            |(x, squares), (index, partial)| {
+                let tile = planes.tile(index, size);
+                partial.fill(Vec4::default());
+                arch.dispatch(SquaresOp { input, tile, w1, b1, x, squares, sums: &mut partial[..hidden4] });
+            },
+        );
+    });
 }
 
 /// One tile: `sums[e4] = sum over voxels of gelu(W1 x + b1)^2`.
 struct SquaresOp<'a> {
-    input: &'a Normalised,
-    count: usize,
+    input: Normalised<'a>,
+    tile: Range<usize>,
     w1: &'a [Vec4],
     b1: &'a [Vec4],
+    x: &'a mut Panel,
+    squares: &'a mut Squares,
     sums: &'a mut [Vec4],
 }
 
@@ -38,20 +50,13 @@ impl WithSimd for SquaresOp<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { input, count, w1, b1, sums } = self;
-        let inputs = w1.len() / sums.len();
-        let mut hidden = [[0.0; TILE]; 4];
-        for (e4, sums) in sums.iter_mut().enumerate() {
-            expand(simd, input, count, &w1[e4 * inputs..][..inputs], b1[e4], Vec4([1.0; 4]), &mut hidden);
-            for (sum, row) in sums.0.iter_mut().zip(&mut hidden) {
-                row[count..].fill(0.0);
-                let mut total = simd.splat_f32s(0.0);
-                for value in S::as_simd_f32s(row).0 {
-                    total = simd.mul_add_e_f32s(*value, *value, total);
-                }
-                *sum = simd.reduce_sum_f32s(total);
-            }
-        }
+        let Self { input, tile, w1, b1, x, squares, sums } = self;
+        let (count, groups) = (tile.len(), b1.len());
+        input.load(simd, tile, x);
+        squares.clear(simd, groups, count);
+        let matrix = Matrix { weights: w1, inputs: w1.len() / groups, first: 0 };
+        product(simd, matrix, groups, x, count, &mut Measured { bias: b1, squares });
+        squares.finish(simd, sums);
     }
 }
 
@@ -63,8 +68,8 @@ pub(super) fn column_sum(p: &ColumnSum, batches: usize, x: &[Vec4], y: &mut [Vec
         let mut sums = vec![[0.0_f64; 4]; columns4];
         for row in x.chunks_exact(columns4) {
             for (sum, value) in sums.iter_mut().zip(row) {
-                for (sum, v) in sum.iter_mut().zip(value.0) {
-                    *sum += f64::from(v);
+                for (sum, v) in sum.iter_mut().zip(&value.0) {
+                    *sum += f64::from(*v);
                 }
             }
         }

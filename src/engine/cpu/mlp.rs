@@ -1,16 +1,20 @@
 //! Twin of `mlp.wgsl`.
 
+use std::ops::Range;
+
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::expand::{Normalised, Row, STRIP, TILE, expand, multiply, strips};
+use super::hidden::Kept;
+use super::product::{Accumulate, Matrix, Panel, product};
+use super::tile::{Normalised, Placement, Planes, Target, add, targets};
 use crate::params::Mlp;
 use crate::plan::Vec4;
 
-/// Groups of four hidden channels held at once: 16 KiB with a full tile.
-const CHUNK4: usize = 16;
-/// Tiles computed before their results are added to the output.
-const BATCH: usize = 256;
+/// Voxels of a tile.
+const TILE: usize = 96;
+/// Groups of four hidden channels held at once.
+const CHUNK4: usize = 24;
 
 /// Read-only bindings of the kernel.
 pub(super) struct Weights<'a> {
@@ -23,94 +27,74 @@ pub(super) struct Weights<'a> {
 }
 
 /// `y[p + shift] += W2 (s * gelu(W1 (a d[p] + t) + b1)) + b2` for `planes` planes.
-pub(super) fn mlp(p: &Mlp, in4: usize, planes: usize, d: &[Vec4], weights: &Weights<'_>, y: &mut [Vec4]) {
-    let (voxels, out4) = (p.voxels as usize, p.out4 as usize);
-    let tiles = voxels.div_ceil(TILE);
+pub(super) fn mlp(p: &Mlp, planes: usize, d: &[Vec4], weights: &Weights<'_>, y: &mut [Vec4]) {
+    let (out4, out_plane) = (p.out4 as usize, p.out_plane as usize);
+    let plane = Planes { voxels: p.voxels as usize, count: 1 };
+    let to = Placement { d_x: p.d_x as usize, out_x: p.out_x as usize, out_y: p.out_y as usize, out_plane, shift: p.shift as usize };
+    let w2 = scaled(weights.w2, weights.scale);
+    let weights = Weights { w2: &w2, ..*weights };
     let arch = Arch::new();
-    for batch in (0..planes * tiles).step_by(BATCH) {
-        let end = (batch + BATCH).min(planes * tiles);
-        // Tiles touch interleaved parts of the output: compute in parallel, add in order.
-        let results: Vec<Vec<Row>> = (batch..end)
-            .into_par_iter()
-            .map_init(
-                || Normalised::new(in4),
-                |input, index| {
-                    let (z, first) = (index / tiles, index % tiles * TILE);
-                    let count = TILE.min(voxels - first);
-                    input.load(&d[z * p.d_plane as usize..], voxels, first, count, weights.affine);
-                    let mut sums = vec![[0.0; TILE]; out4 * 4];
-                    arch.dispatch(TileOp { input, count, hidden4: p.hidden4 as usize, weights, sums: &mut sums });
-                    sums
-                },
-            )
-            .collect();
-        for (index, sums) in (batch..end).zip(results) {
-            let (z, first) = (index / tiles, index % tiles * TILE);
-            add(p, TILE.min(voxels - first), first, &sums, &mut y[z * p.out_plane as usize..]);
-        }
+    y.par_chunks_mut(out_plane).take(planes).enumerate().for_each(|(z, y)| {
+        let input = Normalised { d: &d[z * p.d_plane as usize..], plane: p.d_plane as usize, planes: plane, affine: weights.affine };
+        let tasks = targets(y, plane, TILE, out4, out4, to);
+        tasks.into_par_iter().enumerate().for_each_init(
+            || Scratch::new(weights.affine.len() * 2, out4 * 4),
+            |scratch, (index, mut targets)| {
+                let tile = plane.tile(index, TILE);
+                arch.dispatch(TileOp { input, tile, weights: &weights, scratch, to, targets: &mut targets });
+            },
+        );
+    });
+}
+
+/// `W2 diag(s)`: cheaper than scaling every voxel's hidden channels.
+fn scaled(w2: &[Vec4], scale: &[Vec4]) -> Vec<Vec4> {
+    let scales = scale.iter().flat_map(|s| s.0).cycle();
+    w2.iter().zip(scales).map(|(w, s)| Vec4([w.0[0] * s, w.0[1] * s, w.0[2] * s, w.0[3] * s])).collect()
+}
+
+/// Panels of one tile.
+struct Scratch {
+    x: Panel,
+    hidden: Panel,
+    sums: Panel,
+}
+
+impl Scratch {
+    fn new(inputs: usize, outputs: usize) -> Self {
+        Self { x: Panel::new(inputs, TILE), hidden: Panel::new(CHUNK4 * 4, TILE), sums: Panel::new(outputs, TILE) }
     }
 }
 
-/// One tile: `sums[o] = W2 (s * gelu(W1 x + b1)) + b2`, a row per output.
-struct TileOp<'a> {
-    input: &'a Normalised,
-    count: usize,
-    hidden4: usize,
+/// One tile.
+struct TileOp<'a, 'b> {
+    input: Normalised<'a>,
+    tile: Range<usize>,
     weights: &'a Weights<'a>,
-    sums: &'a mut [Row],
+    scratch: &'a mut Scratch,
+    to: Placement,
+    targets: &'a mut [Target<'b>],
 }
 
-impl WithSimd for TileOp<'_> {
+impl WithSimd for TileOp<'_, '_> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { input, count, hidden4, weights, sums } = self;
-        let inputs = weights.w1.len() / hidden4;
-        let mut hidden = [[0.0; TILE]; CHUNK4 * 4];
-        for (row, bias) in sums.iter_mut().zip(weights.b2.iter().flat_map(|b| b.0)) {
-            row.fill(bias);
+        let Self { input, tile, weights, scratch, to, targets } = self;
+        let Scratch { x, hidden, sums } = scratch;
+        let (count, hidden4) = (tile.len(), weights.b1.len());
+        input.load(simd, tile, x);
+        sums.fill(weights.b2, count);
+        let mut matrix1 = Matrix { weights: weights.w1, inputs: weights.w1.len() / hidden4, first: 0 };
+        let mut matrix2 = Matrix { weights: weights.w2, inputs: hidden4 * 4, first: 0 };
+        for bias in weights.b1.chunks(CHUNK4) {
+            hidden.hold(bias.len() * 4);
+            product(simd, matrix1, bias.len(), x, count, &mut Kept { bias, hidden });
+            product(simd, matrix2, weights.b2.len(), hidden, count, &mut Accumulate(sums));
+            matrix1.weights = &matrix1.weights[bias.len() * matrix1.inputs..];
+            matrix2.first += bias.len() * 4;
         }
-        for chunk in (0..hidden4).step_by(CHUNK4) {
-            let groups = CHUNK4.min(hidden4 - chunk);
-            for (e4, rows) in (chunk..chunk + groups).zip(hidden.chunks_exact_mut(4)) {
-                let w1 = &weights.w1[e4 * inputs..][..inputs];
-                expand(simd, input, count, w1, weights.b1[e4], weights.scale[e4], rows);
-            }
-            for (o4, rows) in sums.chunks_exact_mut(4).enumerate() {
-                let w2 = &weights.w2[(o4 * hidden4 + chunk) * 4..][..groups * 4];
-                for strip in 0..strips::<S>(count) {
-                    compress(simd, w2, &hidden, strip, rows);
-                }
-            }
-        }
-    }
-}
-
-/// Adds a chunk of hidden channels to four outputs, for one strip of voxels.
-#[inline(always)]
-fn compress<S: Simd>(simd: S, weights: &[Vec4], hidden: &[Row], strip: usize, rows: &mut [Row]) {
-    let lanes = strip * STRIP * S::F32_LANES..(strip + 1) * STRIP * S::F32_LANES;
-    let mut sums = [[simd.splat_f32s(0.0); STRIP]; 4];
-    for (sums, row) in sums.iter_mut().zip(&*rows) {
-        sums.copy_from_slice(S::as_simd_f32s(&row[lanes.clone()]).0);
-    }
-    multiply(simd, weights, hidden, strip, &mut sums);
-    for (sums, row) in sums.iter().zip(rows) {
-        S::as_mut_simd_f32s(&mut row[lanes.clone()]).0.copy_from_slice(sums);
-    }
-}
-
-/// Adds a tile's result to its place in one output plane.
-fn add(p: &Mlp, count: usize, first: usize, sums: &[Row], y: &mut [Vec4]) {
-    let (d_x, out_x, shift) = (p.d_x as usize, p.out_x as usize, p.shift as usize);
-    let channel = out_x * p.out_y as usize;
-    for (rows, y) in sums.chunks_exact(4).zip(y.chunks_mut(channel)) {
-        for (v, at) in (first..first + count).enumerate() {
-            let y = &mut y[(at / d_x + shift) * out_x + at % d_x + shift];
-            for (y, row) in y.0.iter_mut().zip(rows) {
-                *y += row[v];
-            }
-        }
+        add(simd, sums, to, targets);
     }
 }

@@ -1,13 +1,20 @@
 //! The CPU executor: runs a plan with one twin per kernel, on all threads.
 
 mod depthwise;
-mod expand;
 mod gelu;
 mod grn;
+mod hidden;
 mod mlp;
 mod norm;
+mod peak;
 mod pointwise;
+mod product;
+mod same;
 mod store;
+mod tile;
+mod window;
+
+pub use window::{tile_accumulate, tile_extract};
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -131,7 +138,7 @@ fn call<'a, 'b>(dispatch: &Dispatch, read: impl Fn(usize) -> &'a [Vec4], mut wri
     let params = &dispatch.params;
     match dispatch.kernel {
         Kernel::Pointwise => pointwise::pointwise(&pod_read_unaligned(params), planes[2], read(0), read(1), read(2), write()),
-        Kernel::Depthwise { kernel, stride } => {
+        Kernel::Depthwise { kernel, stride, .. } => {
             let window = depthwise::Window { kernel: kernel as usize, stride: stride as usize };
             let inputs = depthwise::Inputs { x: read(0), weight: read(1), bias: read(2) };
             depthwise::depthwise(&pod_read_unaligned(params), window, inputs, write());
@@ -151,12 +158,15 @@ fn call<'a, 'b>(dispatch: &Dispatch, read: impl Fn(usize) -> &'a [Vec4], mut wri
             let inputs = store::CompressInputs { hidden: read(0), scale: read(1), w2: read(2), b2: read(3) };
             store::compress(&pod_read_unaligned(params), gemm.voxels as usize, &inputs, write());
         }
-        Kernel::ColumnSum => grn::column_sum(&pod_read_unaligned(params), planes[1], read(0), write()),
+        Kernel::ColumnSum { .. } => grn::column_sum(&pod_read_unaligned(params), planes[1], read(0), write()),
         Kernel::GrnScale => grn::grn_scale(&pod_read_unaligned(params), read(0), read(1), write()),
-        Kernel::Mlp(tile) => {
+        Kernel::Mlp(_) => {
             let weights = mlp::Weights { affine: read(1), w1: read(2), b1: read(3), scale: read(4), w2: read(5), b2: read(6) };
-            mlp::mlp(&pod_read_unaligned(params), tile.in4 as usize, planes[1], read(0), &weights, write());
+            mlp::mlp(&pod_read_unaligned(params), planes[1], read(0), &weights, write());
         }
+        Kernel::PeakFma => peak::peak_fma(&pod_read_unaligned(params), read(0), write()),
+        Kernel::PeakCopy => peak::peak_copy(read(0), write()),
+        Kernel::TileExtract | Kernel::TileAccumulate => unreachable!("the sliding window's kernels are in no plan"),
     }
 }
 

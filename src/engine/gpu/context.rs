@@ -1,20 +1,32 @@
 //! One opened graphics device: compiled kernels, and the errors drivers report late.
 
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::adapter::{driver_warning, enumerate};
-use crate::kernels::{Kernel, WORKGROUP_BYTES};
+use crate::kernels::{Gemm, Kernel, WORKGROUP_BYTES};
 use crate::plan::{Limits, Precision, STORE_HIDDEN_BYTES, STORE_HIDDEN_CHANNELS, STORE_UP_BYTES};
 use crate::runner::EngineError;
+use crate::tune::Tuning;
+
+/// Offset alignment of bindings that every adapter accepts.
+pub(super) const ALIGN_BYTES: usize = 256;
+
+/// Of software drivers, whose speed depends little on it: a plane of a wide patch must fit.
+const SLAB_HIDDEN_BYTES: u64 = 16 << 20;
 
 /// A device with its queue and pipelines; shared by all models that run on it.
 pub struct Gpu {
     pub(super) device: wgpu::Device,
     pub(super) queue: wgpu::Queue,
     description: String,
-    limits: Limits,
+    /// Name, backend, driver and our own version: what a tuning belongs to.
+    identity: String,
+    limits: Mutex<Limits>,
     warning: Option<String>,
+    shares_host_memory: bool,
+    is_software: bool,
     pipelines: Mutex<HashMap<(Kernel, Precision), wgpu::ComputePipeline>>,
     failure: Arc<Mutex<Option<String>>>,
 }
@@ -37,7 +49,7 @@ impl Gpu {
         }
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("voxelry"),
-            required_features: adapter.features() & wgpu::Features::SHADER_F16,
+            required_features: adapter.features() & (wgpu::Features::SHADER_F16 | wgpu::Features::SUBGROUP),
             required_limits: limits.clone(),
             memory_hints: wgpu::MemoryHints::MemoryUsage,
             ..Default::default()
@@ -53,27 +65,18 @@ impl Gpu {
             }
         };
         let on_lost = record.clone();
-        device.set_device_lost_callback(move |reason, message| {
-            if reason != wgpu::DeviceLostReason::Destroyed {
-                on_lost(format!("the device was lost: {message}"));
-            }
+        device.set_device_lost_callback(move |_, message| {
+            let what = if message.is_empty() { "the device was lost".to_owned() } else { format!("the device was lost: {message}") };
+            on_lost(what);
         });
         device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| record(error.to_string())));
 
         Ok(Self {
             description: format!("{} ({})", info.name, info.backend),
-            limits: Limits {
-                binding_bytes: limits.max_storage_buffer_binding_size,
-                buffer_bytes: limits.max_buffer_size,
-                dispatch_flops: dispatch_flops(info.device_type),
-                groups: limits.max_compute_workgroups_per_dimension,
-                tile_bytes: WORKGROUP_BYTES,
-                store_up_bytes: STORE_UP_BYTES,
-                precision: Precision::F32,
-                store_hidden_channels: STORE_HIDDEN_CHANNELS,
-                store_hidden_bytes: STORE_HIDDEN_BYTES,
-                tile_voxels: 64,
-            },
+            identity: format!("{} {} {} {} {}", info.name, info.backend, info.driver, info.driver_info, env!("CARGO_PKG_VERSION")),
+            limits: Mutex::new(plan_limits(&info, &limits, device.features())),
+            shares_host_memory: matches!(info.device_type, wgpu::DeviceType::Cpu | wgpu::DeviceType::IntegratedGpu),
+            is_software: info.device_type == wgpu::DeviceType::Cpu,
             warning: driver_warning(info.device_type, &info.driver_info),
             device,
             queue,
@@ -89,12 +92,33 @@ impl Gpu {
 
     /// What plans for this device must respect.
     pub fn limits(&self) -> Limits {
-        self.limits
+        *self.limits.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Name, backend, driver and our own version: what a tuning belongs to.
+    pub fn identity(&self) -> &str {
+        &self.identity
+    }
+
+    /// Plans from now on prefer `tuning`.
+    pub(crate) fn set_tuning(&self, tuning: Tuning) {
+        let mut limits = self.limits.lock().unwrap_or_else(PoisonError::into_inner);
+        *limits = tuning.apply(*limits);
     }
 
     /// Whether activations can be stored in half precision.
     pub fn has_f16(&self) -> bool {
         self.device.features().contains(wgpu::Features::SHADER_F16)
+    }
+
+    /// Whether its memory is the processor's.
+    pub(crate) fn shares_host_memory(&self) -> bool {
+        self.shares_host_memory
+    }
+
+    /// Whether it computes on the processor.
+    pub(crate) fn is_software(&self) -> bool {
+        self.is_software
     }
 
     /// What to know before trusting this driver.
@@ -124,12 +148,87 @@ impl Gpu {
             .clone()
     }
 
+    /// A buffer kernels read and write, copied from and to.
+    pub(super) fn storage_buffer(&self, label: &'static str, bytes: u64) -> wgpu::Buffer {
+        self.buffer(label, bytes, wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC)
+    }
+
+    /// A buffer of uniform blocks.
+    pub(super) fn uniform_buffer(&self, label: &'static str, bytes: u64) -> wgpu::Buffer {
+        self.buffer(label, bytes, wgpu::BufferUsages::UNIFORM)
+    }
+
+    fn buffer(&self, label: &'static str, bytes: u64, usage: wgpu::BufferUsages) -> wgpu::Buffer {
+        self.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some(label),
+            size: bytes.max(ALIGN_BYTES as u64),
+            usage: usage | wgpu::BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        })
+    }
+
+    /// What `allocate` makes, or a sentence with `what` and the megabytes it would have taken.
+    pub(super) fn allocated<T>(&self, what: &str, bytes: u64, allocate: impl FnOnce() -> T) -> Result<T, EngineError> {
+        self.check()?;
+        let out_of_memory = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
+        let made = allocate();
+        match pollster::block_on(out_of_memory.pop()) {
+            None => Ok(made),
+            Some(error) => Err(EngineError::DoesNotFit(format!("{} MiB of {what} could not be allocated ({error})", bytes >> 20))),
+        }
+    }
+
+    /// Waits for a submission, or for all of them.
+    pub(super) fn wait(&self, submission: Option<wgpu::SubmissionIndex>) -> Result<(), EngineError> {
+        let poll = wgpu::PollType::Wait { submission_index: submission, timeout: None };
+        // Where waiting itself finds the device lost, wgpu tells the callback and then panics.
+        let polled = catch_unwind(AssertUnwindSafe(|| self.device.poll(poll)));
+        self.check()?;
+        match polled {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => Err(EngineError::Device(error.to_string())),
+            Err(_) => Err(EngineError::Device("waiting for it failed".to_owned())),
+        }
+    }
+
+    /// Gives the device up and frees what it holds; everything on it fails from now on.
+    pub(crate) fn abandon(&self) {
+        self.device.destroy();
+        // The memory goes when the queue is empty. The failure this reports is the one asked for.
+        let _ = self.wait(None);
+    }
+
     /// Fails if the driver has reported an error since the device was opened.
     pub(super) fn check(&self) -> Result<(), EngineError> {
         match &*self.failure.lock().unwrap_or_else(PoisonError::into_inner) {
             None => Ok(()),
             Some(reason) => Err(EngineError::Device(reason.clone())),
         }
+    }
+}
+
+/// What plans for a device must respect, and the ways of computing that suit its class.
+fn plan_limits(info: &wgpu::AdapterInfo, limits: &wgpu::Limits, features: wgpu::Features) -> Limits {
+    let hardware = Limits {
+        binding_bytes: limits.max_storage_buffer_binding_size,
+        buffer_bytes: limits.max_buffer_size,
+        dispatch_flops: dispatch_flops(info.device_type),
+        groups: limits.max_compute_workgroups_per_dimension,
+        tile_bytes: WORKGROUP_BYTES,
+        store_up_bytes: STORE_UP_BYTES,
+        precision: Precision::F32,
+        store_hidden_channels: STORE_HIDDEN_CHANNELS,
+        store_hidden_bytes: STORE_HIDDEN_BYTES,
+        slab_hidden_bytes: 0,
+        subgroup: None,
+        gemm: Gemm::workgroup(64),
+    };
+    let software = info.device_type == wgpu::DeviceType::Cpu && features.contains(wgpu::Features::SUBGROUP);
+    let subgroup = (software && info.subgroup_min_size == info.subgroup_max_size).then_some(info.subgroup_min_size);
+    match subgroup.and_then(Gemm::subgroup) {
+        // The kernels that keep hidden values in workgroup memory are several times slower there, and traffic is cheap.
+        Some(gemm) => Limits { store_hidden_channels: 0, slab_hidden_bytes: SLAB_HIDDEN_BYTES, subgroup, gemm, ..hardware },
+        None => hardware,
     }
 }
 

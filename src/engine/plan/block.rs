@@ -2,16 +2,17 @@
 //!
 //! Depthwise convolution with instance statistics; expand and GELU with GRN statistics; compress and residual, in place. Between
 //! the last two the expanded activation is either stored or computed again: with few channels arithmetic is cheaper than
-//! traffic, and the tensor would be the largest of the network. The depthwise result of a large up block is computed again, slab
+//! traffic, and the tensor would be the largest of the network. What is computed again goes through a slab of scratch from the
+//! kernel that expands to the one that compresses, or, where workgroup memory is fast, is used up in the kernel that made it. The depthwise result of a large up block is computed again, slab
 //! by slab, in every pass that reads it: at a 128^3 patch it alone would take 500 MiB.
 
 use mednext::{Block, BlockKind, GrnReduction};
 
-use super::lower::{Lowering, Placement};
+use super::lower::{Lowering, Placement, spill_planes};
 use super::pack::PackedBlock;
 use super::scratch::{Pass, Scratch};
 use super::{Range, Source, Tensor};
-use crate::kernels::{Gemm, Kernel, THREADS, Tile};
+use crate::kernels::{DEPTHWISE_STRIP, Kernel, THREADS, Tile};
 use crate::params;
 use crate::runner::EngineError;
 
@@ -29,8 +30,10 @@ struct Context<'a> {
     y: Tensor,
     /// 1 for up blocks: results start one voxel in.
     shift: usize,
-    /// Whether `d` holds the whole depthwise result, or only the slab at hand.
+    /// Whether the whole depthwise result is kept, or only the slab at hand.
     stored: bool,
+    /// Planes of the depthwise result in `d`; the others lie in [`Scratch::LEVEL1`].
+    split: usize,
 }
 
 /// An expanded activation, `[group of planes][tile][hidden/4][voxel of the tile]`: each tile is one contiguous piece.
@@ -44,19 +47,31 @@ struct Hidden {
     groups: usize,
     /// Vec4 of a group.
     len: usize,
+    /// Whether all groups are kept, in [`Scratch::WIDE`], or only the slab at hand, in [`Scratch::NARROW`].
+    stored: bool,
 }
 
 impl Hidden {
     fn new(d: Tensor, hidden4: usize, tile_voxels: usize) -> Self {
         let planes = (tile_voxels / d.plane_voxels()).clamp(1, d.size_zyx[0]);
         let tiles = (planes * d.plane_voxels()).div_ceil(tile_voxels);
-        Self { planes, tiles, groups: d.size_zyx[0].div_ceil(planes), len: tiles * hidden4 * tile_voxels }
+        Self { planes, tiles, groups: d.size_zyx[0].div_ceil(planes), len: tiles * hidden4 * tile_voxels, stored: false }
+    }
+
+    fn buffer(self) -> usize {
+        if self.stored { Scratch::WIDE } else { Scratch::NARROW }
+    }
+
+    /// Vec4 of a plane.
+    fn per_plane(self) -> usize {
+        self.len.div_ceil(self.planes)
     }
 
     /// The groups that hold the planes `z0..z1`, of which `z0` begins one.
     fn range(&self, z0: usize, z1: usize) -> (Range, usize) {
         let (first, groups) = (z0 / self.planes, (z1 - z0).div_ceil(self.planes));
-        (Range { source: Source::Buffer(Scratch::WIDE), start: first * self.len, len: groups * self.len }, groups)
+        let first = if self.stored { first } else { 0 };
+        (Range { source: Source::Buffer(self.buffer()), start: first * self.len, len: groups * self.len }, groups)
     }
 }
 
@@ -74,14 +89,15 @@ impl Lowering {
     pub(super) fn block(&mut self, block: &Block, packed: &PackedBlock, x: Tensor, y: Tensor) -> Result<(), EngineError> {
         let size_zyx = depthwise_size(block.kind, x.size_zyx);
         let mut d = Tensor { buffer: Scratch::WIDE, channels: x.channels, size_zyx };
-        let hidden = self.stored_hidden(block, d);
-        if let Some(hidden) = hidden {
+        let hidden = self.hidden(block, d);
+        let hidden_stored = hidden.is_some_and(|hidden| hidden.stored);
+        if hidden_stored {
             d.buffer = Scratch::NARROW;
-            self.reserve(Scratch::WIDE, hidden.groups * hidden.len);
         }
         let stored = self.stores_depthwise(block.kind, d);
         let shift = usize::from(block.kind == BlockKind::Up);
-        let context = Context { block, packed, x, d, y, shift, stored };
+        let spilt = if block.kind == BlockKind::Same && !hidden_stored { spill_planes(d, self.spill) } else { 0 };
+        let context = Context { block, packed, x, d, y, shift, stored, split: size_zyx[0] - spilt };
         self.norm_pass(&context)?;
         match (hidden, block.grn) {
             (Some(hidden), Some(reduction)) => self.expand_pass(&context, hidden, reduction)?,
@@ -106,47 +122,73 @@ impl Lowering {
         kind != BlockKind::Up || d.len() as u64 * self.limits.precision.vec4_bytes() <= self.limits.store_up_bytes
     }
 
-    /// The place of a block's expanded activation, if storing it pays and fits. Without GRN it is needed only once.
-    fn stored_hidden(&self, block: &Block, d: Tensor) -> Option<Hidden> {
-        if block.grn.is_none() || block.in_channels < self.limits.store_hidden_channels {
-            return None;
-        }
-        let hidden = Hidden::new(d, block.hidden.div_ceil(4), self.limits.tile_voxels as usize);
-        let bytes = (hidden.groups * hidden.len) as u64 * self.limits.precision.vec4_bytes();
-        (bytes <= self.hidden_room).then_some(hidden)
+    /// The place of a block's expanded activation: all of it if storing that pays and fits, else a slab. Without GRN it is needed
+    /// only once.
+    fn hidden(&self, block: &Block, d: Tensor) -> Option<Hidden> {
+        let hidden = Hidden::new(d, block.hidden.div_ceil(4), self.limits.gemm.voxels as usize);
+        let group_bytes = hidden.len as u64 * self.limits.precision.vec4_bytes();
+        let pays = block.grn.is_some() && block.in_channels >= self.limits.store_hidden_channels;
+        let stored = pays && hidden.groups as u64 * group_bytes <= self.hidden_room;
+        (stored || group_bytes <= self.limits.slab_hidden_bytes).then_some(Hidden { stored, ..hidden })
     }
 
-    /// Slabs of `d` for a pass that also binds `other` vec4 per plane and keeps `group` planes together.
-    fn block_slabs(&self, c: &Context<'_>, other: usize, group: usize, flops: u64) -> Result<Vec<(usize, usize)>, EngineError> {
-        let stride = if c.block.kind == BlockKind::Down { 2 } else { 1 };
+    /// Slabs of `d` for a pass that also binds `other` vec4 per plane, and those of `hidden`.
+    fn block_slabs(&self, c: &Context<'_>, other: usize, hidden: Option<Hidden>, flops: u64) -> Result<Vec<(usize, usize)>, EngineError> {
+        // Input planes that n output planes reach: n + k - 1, 2n + k - 2, and at most n + k/2 + 1.
+        let (stride, halo) = match c.block.kind {
+            BlockKind::Same => (1, c.block.kernel - 1),
+            BlockKind::Down => (2, c.block.kernel / 2),
+            BlockKind::Up => (1, c.block.kernel / 2 + 1),
+        };
         let vec4_bytes = self.limits.precision.vec4_bytes();
-        let haloed_bytes = vec4_bytes * (stride * c.x.plane()).max(c.d.plane()) as u64;
-        let halo = c.block.kernel as u64 + 1;
-        let mut pass = Pass { planes: c.d.size_zyx[0], bytes: vec4_bytes * other as u64, haloed_bytes, halo, flops, group };
+        let haloed_bytes = vec4_bytes * (stride * c.x.plane()) as u64;
+        let bytes = vec4_bytes * c.d.plane().max(other).max(hidden.map_or(0, Hidden::per_plane)) as u64;
+        let group = hidden.map_or(1, |hidden| hidden.planes);
+        let mut pass = Pass { planes: c.d.size_zyx[0], bytes, haloed_bytes, halo: halo as u64, flops, group };
         let mut slabs = self.slabs(pass)?;
+        let step = slabs[0].1 as u64;
+        let mut fit = step;
         if !c.stored {
-            let plane_bytes = c.d.plane() as u64 * vec4_bytes;
-            let fit = (self.limits.store_up_bytes / plane_bytes).max(1);
-            pass.flops = (self.limits.dispatch_flops / fit.min(slabs[0].1 as u64)).max(1);
+            fit = fit.min(self.limits.store_up_bytes / (c.d.plane() as u64 * vec4_bytes));
+        }
+        if let Some(hidden) = hidden.filter(|hidden| !hidden.stored) {
+            fit = fit.min(self.limits.slab_hidden_bytes / (hidden.len as u64 * vec4_bytes) * hidden.planes as u64);
+        }
+        if fit < step {
+            pass.flops = self.limits.dispatch_flops.div_ceil(fit.max(1)).max(1);
             slabs = self.slabs(pass)?;
+        }
+        if let Some(at) = slabs.iter().position(|(z0, z1)| (z0 + 1..*z1).contains(&c.split)) {
+            let (z0, z1) = slabs[at];
+            slabs.splice(at..=at, [(z0, c.split), (c.split, z1)]);
         }
         Ok(slabs)
     }
 
     /// Where the planes `z0..z1` of the depthwise result lie.
     fn d_planes(c: &Context<'_>, z0: usize, z1: usize) -> Range {
-        if c.stored { c.d.planes(z0, z1) } else { c.d.planes(0, z1 - z0) }
+        match (c.stored, z0 < c.split) {
+            (false, _) => c.d.planes(0, z1 - z0),
+            (true, true) => c.d.planes(z0, z1),
+            (true, false) => Tensor { buffer: Scratch::LEVEL1, ..c.d }.planes(z0 - c.split, z1 - c.split),
+        }
     }
 
     fn depthwise(&mut self, c: &Context<'_>, z0: usize, z1: usize) {
         let (size, pad) = (c.block.kernel, c.block.kernel / 2);
         let kernel = size as u32;
+        let subgroup = self.limits.subgroup.filter(|threads| *threads >= kernel);
         // Input planes the taps of the first and last output plane reach.
         let (kernel, low, high, taps) = match c.block.kind {
-            BlockKind::Same => (Kernel::Depthwise { kernel, stride: 1 }, z0.saturating_sub(pad), z1 - 1 + size - pad, size.pow(3)),
-            BlockKind::Down => {
-                (Kernel::Depthwise { kernel, stride: 2 }, (2 * z0).saturating_sub(pad), 2 * (z1 - 1) + size - pad, size.pow(3))
+            BlockKind::Same => {
+                (Kernel::Depthwise { kernel, stride: 1, subgroup }, z0.saturating_sub(pad), z1 - 1 + size - pad, size.pow(3))
             }
+            BlockKind::Down => (
+                Kernel::Depthwise { kernel, stride: 2, subgroup: None },
+                (2 * z0).saturating_sub(pad),
+                2 * (z1 - 1) + size - pad,
+                size.pow(3),
+            ),
             BlockKind::Up => {
                 (Kernel::DepthwiseUp { kernel }, (z0 + pad).saturating_sub(size - 1) / 2, (z1 - 1 + pad) / 2 + 1, size.pow(3).div_ceil(8))
             }
@@ -164,15 +206,20 @@ impl Lowering {
             in_plane: c.x.plane() as u32,
             channels4: c.x.channels4() as u32,
         };
-        let threads = match c.block.kind {
-            BlockKind::Up => c.d.plane_voxels(),
-            _ => c.d.size_zyx[2].div_ceil(4) * c.d.size_zyx[1],
+        let [_, size_y, size_x] = c.d.size_zyx;
+        let (threads, group) = match kernel {
+            Kernel::Depthwise { subgroup: Some(group), .. } => {
+                (size_x.div_ceil(DEPTHWISE_STRIP as usize) * size_y.div_ceil(2), group as usize)
+            }
+            Kernel::Depthwise { .. } => (size_x.div_ceil(4) * size_y, THREADS as usize),
+            _ => (c.d.plane_voxels(), THREADS as usize),
         };
         let d = Self::d_planes(c, z0, z1);
-        self.reserve(c.d.buffer, d.start + d.len);
+        let Source::Buffer(buffer) = d.source else { unreachable!("depthwise results lie in buffers") };
+        self.reserve(buffer, d.start + d.len);
         let reads = vec![c.x.planes(low, high), c.packed.depthwise, c.packed.depthwise_bias];
         let flops = (2 * taps * c.x.channels * c.d.plane_voxels() * (z1 - z0)) as u64;
-        let groups = [threads.div_ceil(THREADS as usize), c.x.channels4(), z1 - z0];
+        let groups = [threads.div_ceil(group), c.x.channels4(), z1 - z0];
         self.dispatch(kernel, params, reads, vec![d], groups, flops);
     }
 
@@ -181,7 +228,7 @@ impl Lowering {
         let channels4 = d.channels4();
         let partial = self.reserve(Scratch::NORM_PARTIAL, planes * channels4 * 2);
         let flops = (2 * c.block.kernel.pow(3) * d.channels * d.plane_voxels()) as u64;
-        for (z0, z1) in self.block_slabs(c, 0, 1, flops)? {
+        for (z0, z1) in self.block_slabs(c, 0, None, flops)? {
             self.depthwise(c, z0, z1);
             let params = params::NormPartial {
                 voxels: d.plane_voxels() as u32,
@@ -207,7 +254,7 @@ impl Lowering {
         let tiles = d.plane_voxels().div_ceil(tile.voxels as usize);
         let rows = tiles * tile.split as usize;
         let flops = (2 * d.channels * c.block.hidden * d.plane_voxels()) as u64;
-        for (z0, z1) in self.block_slabs(c, rows * hidden4, 1, flops)? {
+        for (z0, z1) in self.block_slabs(c, rows * hidden4, None, flops)? {
             if !c.stored {
                 self.depthwise(c, z0, z1);
             }
@@ -226,41 +273,54 @@ impl Lowering {
         Ok(())
     }
 
-    /// Expand and GELU, stored, with GRN's statistics.
+    /// Expand and GELU, stored as a whole or slab by slab over the last one, with GRN's statistics.
     fn expand_pass(&mut self, c: &Context<'_>, hidden: Hidden, reduction: GrnReduction) -> Result<(), EngineError> {
-        let (d, hidden4) = (c.d, c.block.hidden.div_ceil(4));
-        let gemm = Gemm::new(self.limits.tile_voxels);
-        let flops = (2 * d.channels * c.block.hidden * d.plane_voxels()) as u64;
-        let other = hidden.len.div_ceil(hidden.planes);
-        for (z0, z1) in self.block_slabs(c, other, hidden.planes, flops)? {
-            if !c.stored {
-                self.depthwise(c, z0, z1);
-            }
-            let (h, groups) = hidden.range(z0, z1);
-            let partial = self.reserve(Scratch::GRN_PARTIAL, groups * hidden.tiles * hidden4);
-            let params = params::Expand {
-                voxels: d.plane_voxels() as u32,
-                plane: d.plane() as u32,
-                planes: hidden.planes as u32,
-                slab_planes: (z1 - z0) as u32,
-                in4: d.channels4() as u32,
-                hidden4: hidden4 as u32,
-                tiles: hidden.tiles as u32,
-            };
-            let reads = vec![Self::d_planes(c, z0, z1), self.affine(c), c.packed.w1, c.packed.b1];
-            let grid = [hidden.tiles, hidden4.div_ceil(gemm.rows_per_group()), groups];
-            self.dispatch(Kernel::Expand(gemm), params, reads, vec![h, partial], grid, flops * (z1 - z0) as u64);
-            self.sum_partials(partial, z0 / hidden.planes, hidden.groups, [groups, hidden.tiles, hidden4]);
+        for (z0, z1) in self.block_slabs(c, 0, Some(hidden), Self::expand_flops(c))? {
+            let (partial, groups) = self.expand(c, hidden, z0, z1);
+            self.sum_partials(partial, z0 / hidden.planes, hidden.groups, [groups, hidden.tiles, c.block.hidden.div_ceil(4)]);
         }
         self.grn_scale(c, reduction, hidden.groups);
         Ok(())
+    }
+
+    /// Arithmetic of one plane.
+    fn expand_flops(c: &Context<'_>) -> u64 {
+        (2 * c.d.channels * c.block.hidden * c.d.plane_voxels()) as u64
+    }
+
+    /// Expands the planes `z0..z1`; also returns their sums of squares and how many groups of planes they are.
+    fn expand(&mut self, c: &Context<'_>, hidden: Hidden, z0: usize, z1: usize) -> (Range, usize) {
+        if !c.stored {
+            self.depthwise(c, z0, z1);
+        }
+        let (d, hidden4, gemm) = (c.d, c.block.hidden.div_ceil(4), self.limits.gemm);
+        let (h, groups) = hidden.range(z0, z1);
+        self.reserve(hidden.buffer(), h.start + h.len);
+        let partial = self.reserve(Scratch::GRN_PARTIAL, groups * hidden.tiles * hidden4);
+        let params = params::Expand {
+            voxels: d.plane_voxels() as u32,
+            plane: d.plane() as u32,
+            planes: hidden.planes as u32,
+            slab_planes: (z1 - z0) as u32,
+            in4: d.channels4() as u32,
+            hidden4: hidden4 as u32,
+            tiles: hidden.tiles as u32,
+        };
+        let reads = vec![Self::d_planes(c, z0, z1), self.affine(c), c.packed.w1, c.packed.b1];
+        let grid = [hidden.tiles, hidden4.div_ceil(gemm.rows_per_group()), groups];
+        self.dispatch(Kernel::Expand(gemm), params, reads, vec![h, partial], grid, Self::expand_flops(c) * (z1 - z0) as u64);
+        (partial, groups)
     }
 
     /// Adds the rows of `[batches][rows][columns4]` partial sums; results go to batch `first` and following of `all`.
     fn sum_partials(&mut self, partial: Range, first: usize, all: usize, [batches, rows, columns4]: [usize; 3]) {
         let sums = self.reserve(Scratch::GRN_GROUPS, all * columns4);
         let params = params::ColumnSum { rows: rows as u32, columns4: columns4 as u32, first: first as u32 };
-        self.dispatch(Kernel::ColumnSum, params, vec![partial], vec![sums], [columns4, batches, 1], 0);
+        self.dispatch(self.column_sum(), params, vec![partial], vec![sums], [columns4, batches, 1], 0);
+    }
+
+    fn column_sum(&self) -> Kernel {
+        Kernel::ColumnSum { threads: self.limits.subgroup.unwrap_or(THREADS) }
     }
 
     /// From sums of squares per group of planes to GRN's factors.
@@ -269,7 +329,7 @@ impl Lowering {
         let sums = self.reserve(Scratch::GRN_GROUPS, groups * hidden4);
         let squares = self.reserve(Scratch::GRN_SQUARES, hidden4);
         let params = params::ColumnSum { rows: groups as u32, columns4: hidden4 as u32, first: 0 };
-        self.dispatch(Kernel::ColumnSum, params, vec![sums], vec![squares], [hidden4, 1, 1], 0);
+        self.dispatch(self.column_sum(), params, vec![sums], vec![squares], [hidden4, 1, 1], 0);
         let divisor = match reduction {
             GrnReduction::Mean => c.block.hidden as f32,
             GrnReduction::Sum => 1.0,
@@ -284,12 +344,9 @@ impl Lowering {
         let (d, y, hidden4) = (c.d, c.y, c.block.hidden.div_ceil(4));
         let tile = Tile::mlp(d.channels4() as u32, y.channels4() as u32, self.limits.tile_bytes);
         let tiles = d.plane_voxels().div_ceil(tile.voxels as usize);
-        let scale = match c.block.grn {
-            Some(_) => self.reserve(Scratch::GRN_SCALE, hidden4),
-            None => c.packed.gamma_or_ones,
-        };
+        let scale = self.scale(c);
         let flops = (2 * (d.channels + y.channels) * c.block.hidden * d.plane_voxels()) as u64;
-        for (z0, z1) in self.block_slabs(c, y.plane(), 1, flops)? {
+        for (z0, z1) in self.block_slabs(c, y.plane(), None, flops)? {
             if !c.stored {
                 self.depthwise(c, z0, z1);
             }
@@ -311,14 +368,21 @@ impl Lowering {
         Ok(())
     }
 
-    /// Compress and residual of a stored expanded activation.
+    /// Compress and residual of a stored expanded activation, or of one that is expanded again slab by slab.
     fn compress_pass(&mut self, c: &Context<'_>, hidden: Hidden) -> Result<(), EngineError> {
-        let (d, y, hidden4) = (c.d, c.y, c.block.hidden.div_ceil(4));
-        let gemm = Gemm::new(self.limits.tile_voxels);
-        let scale = self.reserve(Scratch::GRN_SCALE, hidden4);
+        let (d, y, hidden4, gemm) = (c.d, c.y, c.block.hidden.div_ceil(4), self.limits.gemm);
+        let scale = self.scale(c);
         let flops = (2 * y.channels * c.block.hidden * d.plane_voxels()) as u64;
-        let bytes = self.limits.precision.vec4_bytes() * y.plane().max(hidden.len.div_ceil(hidden.planes)) as u64;
-        for (z0, z1) in self.slabs(Pass { planes: d.size_zyx[0], bytes, haloed_bytes: 0, halo: 0, flops, group: hidden.planes })? {
+        let slabs = if hidden.stored {
+            let bytes = self.limits.precision.vec4_bytes() * y.plane().max(hidden.per_plane()) as u64;
+            self.slabs(Pass { planes: d.size_zyx[0], bytes, haloed_bytes: 0, halo: 0, flops, group: hidden.planes })?
+        } else {
+            self.block_slabs(c, y.plane(), Some(hidden), flops.max(Self::expand_flops(c)))?
+        };
+        for (z0, z1) in slabs {
+            if !hidden.stored {
+                self.expand(c, hidden, z0, z1);
+            }
             let (h, groups) = hidden.range(z0, z1);
             let params = params::Compress {
                 d_x: d.size_zyx[2] as u32,
@@ -339,6 +403,14 @@ impl Lowering {
             self.dispatch(Kernel::Compress(gemm), params, reads, writes, grid, flops * (z1 - z0) as u64);
         }
         Ok(())
+    }
+
+    /// GRN's factors, or ones.
+    fn scale(&mut self, c: &Context<'_>) -> Range {
+        match c.block.grn {
+            Some(_) => self.reserve(Scratch::GRN_SCALE, c.block.hidden.div_ceil(4)),
+            None => c.packed.gamma_or_ones,
+        }
     }
 
     fn affine(&self, c: &Context<'_>) -> Range {

@@ -4,7 +4,7 @@
 //! level and scratch that all blocks share.
 
 use bytemuck::bytes_of;
-use mednext::{Block, BlockKind, Graph, Node, NodeId, Op, Weights};
+use mednext::{Block, BlockKind, Graph, Node, NodeId, Op, Param, Weights};
 
 use super::block::depthwise_size;
 use super::pack::Packer;
@@ -30,6 +30,8 @@ pub fn lower(graph: &Graph, weights: &Weights, patch: [usize; 3], heads: Heads, 
     let mut lowering = Lowering {
         limits,
         hidden_room: 0,
+        level1: level1(graph, patch),
+        spill: 0,
         packer: Packer::default(),
         buffers: Scratch::buffers(limits.precision),
         commands: Vec::new(),
@@ -55,8 +57,7 @@ pub fn lower(graph: &Graph, weights: &Weights, patch: [usize; 3], heads: Heads, 
         precision: limits.precision,
         nodes: graph.nodes.iter().map(|node| node.name.clone()).collect(),
     };
-    let weight_bytes = (plan.weights.len() * size_of::<super::Vec4>()) as u64;
-    let largest = plan.buffers.iter().map(Buffer::bytes).chain([weight_bytes]).max().unwrap_or(0);
+    let largest = plan.buffers.iter().map(Buffer::bytes).chain([plan.weight_bytes()]).max().unwrap_or(0);
     if largest > limits.buffer_bytes {
         let (need, have) = (largest >> 20, limits.buffer_bytes >> 20);
         return Err(EngineError::DoesNotFit(format!("one buffer would need {need} MiB, the device allows {have} MiB")));
@@ -65,14 +66,21 @@ pub fn lower(graph: &Graph, weights: &Weights, patch: [usize; 3], heads: Heads, 
     Ok(plan)
 }
 
+/// Bytes a tile through `out_0` takes, weights included; known before there are any.
+pub fn plan_bytes(graph: &Graph, patch: [usize; 3], limits: Limits) -> Result<u64, EngineError> {
+    let zeros = |param: Param| (param.name.clone(), mednext::Tensor::new(param.shape.clone(), vec![0.0; param.numel()]));
+    let weights: Weights = graph.params().into_iter().map(zeros).collect();
+    Ok(lower(graph, &weights, patch, Heads::Main, limits)?.bytes())
+}
+
 /// Slabs bound activations; this bounds what they do not: weights, workgroup counts and workgroup memory, which wgpu does not
 /// check on every backend.
 fn check_dispatches(plan: &Plan, limits: Limits) -> Result<(), EngineError> {
-    for command in &plan.commands {
-        let Command::Dispatch(dispatch) = command else { continue };
+    for dispatch in plan.dispatches() {
         let name = dispatch.kernel.name();
         let refuse = |what: String| Err(EngineError::DoesNotFit(format!("{name} needs {what}, more than the device allows")));
-        let bytes = dispatch.reads.iter().chain(&dispatch.writes).map(|range| plan.range_bytes(range).len() as u64);
+        let ranges = dispatch.reads.iter().chain(&dispatch.writes);
+        let bytes = ranges.map(|range| plan.range_bytes(range).len() as u64);
         if let Some(bytes) = bytes.max().filter(|bytes| *bytes > limits.binding_bytes) {
             return refuse(format!("a binding of {} MiB", bytes >> 20));
         }
@@ -91,6 +99,10 @@ pub(super) struct Lowering {
     pub(super) limits: Limits,
     /// Bytes an expanded activation may take.
     pub(super) hidden_room: u64,
+    /// Vec4 of the second level's tensor.
+    level1: usize,
+    /// Vec4 of [`Scratch::LEVEL1`] that the node being lowered may use.
+    pub(super) spill: usize,
     packer: Packer,
     buffers: Vec<Buffer>,
     commands: Vec<Command>,
@@ -117,12 +129,29 @@ impl Lowering {
         tensor
     }
 
+    /// The result of a down block; the first one's has a buffer of its own that the first level shares.
+    fn down_target(&mut self, channels: usize, size_zyx: [usize; 3]) -> Tensor {
+        if self.tensors.iter().flatten().any(|tensor| tensor.buffer == Scratch::LEVEL1) {
+            return self.new_tensor(channels, size_zyx);
+        }
+        let tensor = Tensor { buffer: Scratch::LEVEL1, channels, size_zyx };
+        self.reserve(Scratch::LEVEL1, tensor.len());
+        tensor
+    }
+
     pub(super) fn reserve(&mut self, buffer: usize, len: usize) -> Range {
         reserve(&mut self.buffers, buffer, len)
     }
 
     pub(super) fn slabs(&self, pass: Pass) -> Result<Vec<(usize, usize)>, EngineError> {
         slabs(&self.limits, pass)
+    }
+
+    /// Vec4 of the second level's tensor while no node from `id` on reads it and none before wrote it.
+    fn spill(&self, graph: &Graph, id: NodeId, heads: Heads) -> usize {
+        let holds = |node: &NodeId| self.tensors[*node].is_some_and(|tensor| tensor.buffer == Scratch::LEVEL1);
+        let read_later = |node: &Node| (node.op != Op::Head || heads == Heads::All) && node.inputs.iter().any(holds);
+        if graph.nodes[id..].iter().any(read_later) { 0 } else { self.level1 }
     }
 
     /// Bytes of the largest depthwise result that is kept: expanded activations up to its size cost no memory.
@@ -134,8 +163,9 @@ impl Lowering {
             let mut out_size = size_zyx;
             if let Op::Block(block) = &node.op {
                 let d = Tensor { buffer: Scratch::WIDE, channels: block.in_channels, size_zyx: depthwise_size(block.kind, size_zyx) };
+                let spill = if size_zyx == patch && block.kind == BlockKind::Same { self.level1 } else { 0 };
                 if self.stores_depthwise(block.kind, d) {
-                    widest = widest.max(d.len() as u64 * self.limits.precision.vec4_bytes());
+                    widest = widest.max((d.len() - spill_planes(d, spill) * d.plane()) as u64 * self.limits.precision.vec4_bytes());
                 }
                 out_size = match block.kind {
                     BlockKind::Up => size_zyx.map(|n| 2 * n),
@@ -170,6 +200,7 @@ impl Lowering {
                 y
             }
             Op::Block(block) => {
+                self.spill = self.spill(graph, id, heads);
                 let x = self.tensor(node.inputs[0]);
                 let packed = self.packer.block(weights, node, block)?;
                 let y = match block.kind {
@@ -177,7 +208,7 @@ impl Lowering {
                         only_reader(graph, node.inputs[0], id)?;
                         x
                     }
-                    BlockKind::Down => self.new_tensor(block.out_channels, x.size_zyx.map(|n| n.div_ceil(2))),
+                    BlockKind::Down => self.down_target(block.out_channels, x.size_zyx.map(|n| n.div_ceil(2))),
                     BlockKind::Up => self.up_target(graph, id, block, x)?,
                 };
                 self.block(block, &packed, x, y)?;
@@ -280,6 +311,21 @@ impl Lowering {
         }
         Ok(())
     }
+}
+
+/// Vec4 of the first down block's result.
+fn level1(graph: &Graph, patch: [usize; 3]) -> usize {
+    let first_down = graph.nodes.iter().find_map(|node| match &node.op {
+        Op::Block(block) if block.kind == BlockKind::Down => Some(block.out_channels),
+        _ => None,
+    });
+    let size_zyx = patch.map(|n| n.div_ceil(2));
+    first_down.map_or(0, |channels| Tensor { buffer: Scratch::LEVEL1, channels, size_zyx }.len())
+}
+
+/// Planes of a depthwise result that fit `spill` vec4.
+pub(super) fn spill_planes(d: Tensor, spill: usize) -> usize {
+    (spill / d.plane()).min(d.size_zyx[0])
 }
 
 /// How a pointwise convolution maps input points to output points.

@@ -12,10 +12,10 @@ mod text;
 
 use bytemuck::{Pod, Zeroable};
 
-pub use lower::{Heads, lower};
+pub use lower::{Heads, lower, plan_bytes};
 pub(crate) use tensor::Tensor;
 
-use crate::kernels::Kernel;
+use crate::kernels::{Gemm, Kernel};
 
 /// Four channels of one voxel.
 #[repr(C, align(16))]
@@ -63,8 +63,13 @@ pub struct Limits {
     pub store_hidden_channels: usize,
     /// Expanded activations up to this size may be stored even if they enlarge the working memory.
     pub store_hidden_bytes: u64,
-    /// Voxels of a tile of `expand` and `compress`, a multiple of [`ALIGN`].
-    pub tile_voxels: u32,
+    /// Expanded activations that are not stored as a whole are written and read back in slabs up to this size; those of which not
+    /// even a group of planes fits stay in registers and workgroup memory (`grn_partial`, `mlp`). 0 where these are always better.
+    pub slab_hidden_bytes: u64,
+    /// Threads of every subgroup, where a workgroup should be one subgroup whose threads load for each other: on software drivers.
+    pub subgroup: Option<u32>,
+    /// Shape of `expand` and `compress`.
+    pub gemm: Gemm,
 }
 
 impl Limits {
@@ -79,7 +84,9 @@ impl Limits {
         precision: Precision::F32,
         store_hidden_channels: STORE_HIDDEN_CHANNELS,
         store_hidden_bytes: STORE_HIDDEN_BYTES,
-        tile_voxels: 96,
+        slab_hidden_bytes: 0,
+        subgroup: None,
+        gemm: Gemm::workgroup(96),
     };
 }
 
@@ -182,7 +189,12 @@ pub struct Plan {
 impl Plan {
     /// Bytes of all working buffers and weights together.
     pub fn bytes(&self) -> u64 {
-        self.buffers.iter().map(Buffer::bytes).sum::<u64>() + (self.weights.len() * size_of::<Vec4>()) as u64
+        self.buffers.iter().map(Buffer::bytes).sum::<u64>() + self.weight_bytes()
+    }
+
+    /// Bytes of the weights.
+    pub fn weight_bytes(&self) -> u64 {
+        (self.weights.len() * size_of::<Vec4>()) as u64
     }
 
     /// A range in bytes of its buffer.
@@ -195,8 +207,21 @@ impl Plan {
         range.start * bytes..(range.start + range.len) * bytes
     }
 
+    /// Bytes of all bindings of a launch.
+    pub(crate) fn bound_bytes(&self, dispatch: &Dispatch) -> u64 {
+        dispatch.reads.iter().chain(&dispatch.writes).map(|range| self.range_bytes(range).len() as u64).sum()
+    }
+
+    /// All launches in order.
+    pub(crate) fn dispatches(&self) -> impl Iterator<Item = &Dispatch> {
+        self.commands.iter().filter_map(|command| match command {
+            Command::Dispatch(dispatch) => Some(dispatch),
+            Command::Clear(_) => None,
+        })
+    }
+
     /// Arithmetic of one tile (2 per multiply-add).
     pub fn flops(&self) -> u64 {
-        self.commands.iter().map(|c| if let Command::Dispatch(d) = c { d.flops } else { 0 }).sum()
+        self.dispatches().map(|dispatch| dispatch.flops).sum()
     }
 }

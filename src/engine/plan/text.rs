@@ -27,7 +27,7 @@ impl fmt::Display for Plan {
         for (index, buffer) in self.buffers.iter().enumerate() {
             writeln!(f, "  #{index} {} {} {}", buffer.name, buffer.precision, kib(buffer.bytes()))?;
         }
-        writeln!(f, "  weights f32 {}", kib((self.weights.len() * size_of::<super::Vec4>()) as u64))?;
+        writeln!(f, "  weights f32 {}", kib(self.weight_bytes()))?;
         let mut node = None;
         for command in &self.commands {
             match command {
@@ -76,4 +76,25 @@ fn mib(bytes: u64) -> u64 {
 
 fn kib(bytes: u64) -> String {
     format!("{:.1} KiB", bytes as f64 / 1024.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use mednext::{Config, Generation, Preset, graph};
+
+    use crate::kernels::Gemm;
+    use crate::plan::{Heads, Limits, lower};
+    use crate::selftest::noise_weights;
+
+    /// The whole of what a small network runs, for review: a change of the plan is a change of this text.
+    #[test]
+    fn a_plan_reads_as_text() {
+        let mut config = Config::preset(Preset::S, Generation::V2, 3, 8, 1, 3);
+        config.blocks = [1, 1, 0, 0, 1, 0, 0, 0, 1];
+        let graph = graph(&config).unwrap();
+        let limits =
+            Limits { tile_bytes: 16 << 10, gemm: Gemm::workgroup(64), store_hidden_channels: 64, store_up_bytes: 64 << 10, ..Limits::CPU };
+        let plan = lower(&graph, &noise_weights(&graph), [16, 32, 32], Heads::Main, limits).unwrap();
+        insta::assert_snapshot!(plan.to_string());
+    }
 }

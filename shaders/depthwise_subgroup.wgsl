@@ -1,0 +1,95 @@
+// `depthwise` with stride 1 for software drivers, STRIP x 2 voxels of a plane per thread:
+//
+//   y[o] = b + sum_t w[t] x[o + t - KERNEL/2]
+//
+// Tensors lie as in `depthwise.wgsl`. Why this shape: there a load costs as much as dozens of multiply-adds, so a row of inputs is
+// loaded once for all columns of two rows of outputs, and a row of weights once per subgroup, one tap per thread, passed round by
+// thread number. The second row of outputs is one behind: it takes each row of inputs with the weights of the step before.
+// Constants from the plan: KERNEL (at most GROUP), STRIP, ROW (STRIP + KERNEL - 1), GROUP (threads of a subgroup).
+
+struct Params {
+    out_x: u32,
+    out_y: u32,
+    out_first: u32,
+    out_plane: u32,
+    in_x: u32,
+    in_y: u32,
+    in_z: u32,
+    in_first: u32,
+    in_plane: u32,
+    channels4: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<Stored>;
+@group(0) @binding(2) var<storage, read> weight: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read> bias: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read_write> y: array<Stored>;
+
+const PAD: u32 = KERNEL / 2u;
+
+@compute @workgroup_size(GROUP)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
+    let strips = (params.out_x + STRIP - 1u) / STRIP;
+    // A thread without work does another's, because its neighbours need the weights it loads.
+    let own = group.x * GROUP + thread;
+    let index = min(own, strips * ((params.out_y + 1u) / 2u) - 1u);
+    let first_x = index % strips * STRIP;
+    let first_y = index / strips * 2u;
+    let c4 = group.y;
+    let b = bias[c4];
+    //repeat i STRIP
+    var upper{i} = b;
+    var lower{i} = b;
+    //end
+    let tap = min(thread, KERNEL - 1u) * params.channels4 + c4;
+    for (var kz = 0u; kz < KERNEL; kz++) {
+        let z = params.out_first + group.z + kz - PAD;
+        if (z >= params.in_z) {
+            continue;
+        }
+        //repeat k KERNEL
+        var before{k} = vec4<f32>(0.0);
+        //end
+        for (var ky = 0u; ky <= KERNEL; ky++) {
+            let in_y = first_y + ky - PAD;
+            let base = (z - params.in_first) * params.in_plane + (c4 * params.in_y + min(in_y, params.in_y - 1u)) * params.in_x;
+            var row: array<vec4<f32>, ROW>;
+            //repeat i ROW
+            let x{i} = first_x + {i}u - PAD;
+            let value{i} = vec4<f32>(x[base + min(x{i}, params.in_x - 1u)]);
+            row[{i}] = select(vec4<f32>(0.0), value{i}, x{i} < params.in_x && in_y < params.in_y);
+            //end
+            var mine = vec4<f32>(0.0);
+            if (ky < KERNEL) {
+                mine = weight[(kz * KERNEL + ky) * KERNEL * params.channels4 + tap];
+            }
+            //repeat k KERNEL
+            let w{k} = subgroupBroadcast(mine, {k}u);
+            //repeat i STRIP
+            upper{i} += w{k} * row[{i}u + {k}u];
+            lower{i} += before{k} * row[{i}u + {k}u];
+            //end
+            before{k} = w{k};
+            //end
+        }
+    }
+
+    var sums: array<vec4<f32>, 2u * STRIP>;
+    //repeat i STRIP
+    sums[{i}u] = upper{i};
+    sums[STRIP + {i}u] = lower{i};
+    //end
+    if (own != index) {
+        return;
+    }
+    let to = group.z * params.out_plane + (c4 * params.out_y + first_y) * params.out_x + first_x;
+    // Not constant: written out, the stores would take long to compile.
+    let columns = min(STRIP, params.out_x - first_x);
+    let rows = min(2u, params.out_y - first_y);
+    for (var r = 0u; r < rows; r++) {
+        for (var i = 0u; i < columns; i++) {
+            y[to + r * params.out_x + i] = stored(sums[r * STRIP + i]);
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Results on their way to host memory.
+
+use std::ops::Range;
+use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
+
+use super::context::Gpu;
+use crate::runner::EngineError;
+
+/// Largest piece of a result copied to host memory at once.
+pub(super) const READBACK_BYTES: usize = 64 << 20;
+
+/// A buffer that results are copied to.
+pub(super) fn readback_buffer(gpu: &Gpu, bytes: usize) -> wgpu::Buffer {
+    gpu.device.create_buffer(&wgpu::BufferDescriptor {
+        label: Some("readback"),
+        size: bytes as u64,
+        usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
+        mapped_at_creation: false,
+    })
+}
+
+/// A buffer whose content host memory will see once the device has done what was submitted before.
+pub(super) struct Readback {
+    buffer: wgpu::Buffer,
+    mapping: Receiver<Result<(), wgpu::BufferAsyncError>>,
+    mapped: bool,
+}
+
+impl Readback {
+    /// Asks for the first `bytes` of a buffer; the copy into it has been submitted.
+    pub(super) fn new(buffer: wgpu::Buffer, bytes: usize) -> Self {
+        let (sender, mapping) = sync_channel(1);
+        buffer.slice(..bytes as u64).map_async(wgpu::MapMode::Read, move |result| {
+            // The receiver is gone only when nobody wants the result any more.
+            let _ = sender.send(result);
+        });
+        Self { buffer, mapping, mapped: false }
+    }
+
+    /// Whether the content is here; only after a wait for the device can it have become so.
+    pub(super) fn is_here(&mut self) -> Result<bool, EngineError> {
+        if !self.mapped {
+            match self.mapping.try_recv() {
+                Ok(result) => result.map_err(|e| EngineError::Device(e.to_string()))?,
+                Err(TryRecvError::Empty) => return Ok(false),
+                Err(error @ TryRecvError::Disconnected) => return Err(EngineError::Device(error.to_string())),
+            }
+            self.mapped = true;
+        }
+        Ok(true)
+    }
+
+    /// Shows a part of the content; it must be here.
+    pub(super) fn read(&self, bytes: Range<usize>, look: impl FnOnce(&[u8])) -> Result<(), EngineError> {
+        let view = self.buffer.slice(bytes.start as u64..bytes.end as u64).get_mapped_range();
+        look(&view.map_err(|e| EngineError::Device(e.to_string()))?);
+        Ok(())
+    }
+
+    /// Gives the buffer back for the next copy.
+    pub(super) fn release(self) -> wgpu::Buffer {
+        self.buffer.unmap();
+        self.buffer
+    }
+}

@@ -1,0 +1,201 @@
+//! The sliding window on the device: image and sums stay there, tiles are cut and added by index arithmetic, and only finished
+//! planes come back, while the next tiles run.
+//!
+//! The sums are a ring of as many planes as a tile has. Each grows in the order of the tiles whatever the slabs, so runs agree
+//! to the bit.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::context::{ALIGN_BYTES, Gpu};
+use super::planes::Planes;
+use super::readback::{READBACK_BYTES, Readback, readback_buffer};
+use super::runner::{Arena, GpuRunner};
+use super::window_steps::Params;
+use crate::kernels::THREADS;
+use crate::plan::Limits;
+use crate::runner::{EngineError, TileRun, WindowShape};
+
+/// Readback buffers there may be; further finished planes wait on the device.
+const READBACKS: usize = 8;
+/// Bytes of the image sent before waiting until they have left the staging memory.
+const UPLOAD_BYTES: usize = 64 << 20;
+
+/// Image, sums and finished planes of one case.
+pub struct GpuWindow {
+    pub(super) gpu: Arc<Gpu>,
+    arena: Arc<Arena>,
+    pub(super) limits: Limits,
+    pub(super) shape: WindowShape,
+    pub(super) image_channels: usize,
+    pub(super) image: Planes,
+    pub(super) gaussian: Planes,
+    pub(super) sums: Planes,
+    params: wgpu::Buffer,
+    /// Image planes that have left the ring, or never entered it.
+    left: usize,
+    /// Image planes that no later tile touches.
+    pub(super) closed: usize,
+    arrivals: VecDeque<Arrival>,
+    free: Vec<wgpu::Buffer>,
+    spare: Option<Vec<f32>>,
+}
+
+/// Finished planes in one readback buffer.
+struct Arrival {
+    readback: Readback,
+    planes: usize,
+    /// The next one to hand on.
+    next: usize,
+}
+
+impl GpuWindow {
+    /// Uploads an image of (z, y, x) channels and makes room for the sums of its planes from `first` on.
+    ///
+    /// [`EngineError::DoesNotFit`] where the device lacks the memory or allows no binding of a whole plane.
+    pub fn new(runner: &GpuRunner, shape: WindowShape, image: &[&[f32]], gaussian: &[f32], first: usize) -> Result<Self, EngineError> {
+        Self::within(runner, runner.gpu_device().limits(), shape, image, gaussian, first)
+    }
+
+    /// [`new`](Self::new) under tighter limits.
+    pub(crate) fn within(
+        runner: &GpuRunner,
+        limits: Limits,
+        shape: WindowShape,
+        image: &[&[f32]],
+        gaussian: &[f32],
+        first: usize,
+    ) -> Result<Self, EngineError> {
+        let gpu = Arc::clone(runner.gpu_device());
+        let [patch_z, patch_y, patch_x] = shape.patch;
+        if (patch_y * patch_x).div_ceil(THREADS as usize) > limits.groups as usize {
+            return Err(EngineError::DoesNotFit(format!("a plane of {patch_y} x {patch_x} needs too many workgroups")));
+        }
+        let planes = |what, count, len| Planes::new(&gpu, &limits, what, count, len);
+        let ring = patch_z.min(shape.size[0]);
+        let window = Self {
+            image: planes("image", shape.size[0], image.len() * shape.area())?,
+            gaussian: planes("tile weights", patch_z, patch_y * patch_x)?,
+            sums: planes("sums", ring, (shape.channels + 1) * shape.area())?,
+            // No slab holds less than a plane, and each has a block per kernel.
+            params: gpu.uniform_buffer("window params", (2 * patch_z * ALIGN_BYTES) as u64),
+            arena: Arc::clone(runner.arena()),
+            image_channels: image.len(),
+            limits,
+            shape,
+            left: first,
+            closed: first,
+            arrivals: VecDeque::new(),
+            free: Vec::new(),
+            spare: None,
+            gpu,
+        };
+        window.upload(image, gaussian)?;
+        Ok(window)
+    }
+
+    /// Device memory of a window: image, tile weights and sums. Planes on their way back are host memory.
+    pub fn bytes(shape: &WindowShape, image_channels: usize) -> u64 {
+        let [patch_z, patch_y, patch_x] = shape.patch;
+        let sums = patch_z.min(shape.size[0]) * (shape.channels + 1) * shape.area();
+        let image = shape.size[0] * image_channels * shape.area();
+        ((sums + image + patch_z * patch_y * patch_x) * size_of::<f32>()) as u64
+    }
+
+    fn upload(&self, image: &[&[f32]], gaussian: &[f32]) -> Result<(), EngineError> {
+        let area = self.shape.area();
+        let mut plane = Vec::with_capacity(image.len() * area);
+        let mut sent = 0;
+        for z in 0..self.shape.size[0] {
+            plane.clear();
+            image.iter().for_each(|channel| plane.extend_from_slice(&channel[z * area..][..area]));
+            self.image.write(&self.gpu, z, &plane);
+            sent += self.image.plane_bytes();
+            if sent >= UPLOAD_BYTES {
+                self.gpu.queue.submit([]);
+                self.gpu.wait(None)?;
+                sent = 0;
+            }
+        }
+        let weights = gaussian.chunks_exact(self.shape.patch[1] * self.shape.patch[2]);
+        weights.enumerate().for_each(|(z, weights)| self.gaussian.write(&self.gpu, z, weights));
+        self.gpu.check()
+    }
+
+    /// Whether a runner's buffers and these can be used together.
+    pub fn shares_device(&self, runner: &GpuRunner) -> bool {
+        Arc::ptr_eq(&self.gpu, runner.gpu_device())
+    }
+
+    /// Queues one run of a network: cut the tile, compute, add the output. Planes that are closed get nothing more.
+    pub fn add(&mut self, runner: &GpuRunner, run: &TileRun, cancelled: &dyn Fn() -> bool) -> Result<(), EngineError> {
+        let mut params = Params::new(&self.params);
+        let before = self.extract(runner, run, &mut params);
+        let after = self.accumulate(runner, run, &mut params);
+        params.write(&self.gpu.queue);
+        runner.queue(&before, &after, cancelled)
+    }
+
+    /// No later tile touches planes before `end`; [`take`](Self::take) hands them on before a later tile may be added.
+    pub fn close(&mut self, end: usize) {
+        self.closed = self.closed.max(end);
+    }
+
+    /// The next closed plane, (channels and sum of weights, rows, columns), when it has arrived.
+    ///
+    /// Waits only when no further tile can run before: as long as closed planes are in the ring, and after the last tile.
+    pub fn take(&mut self) -> Result<Option<Vec<f32>>, EngineError> {
+        self.send()?;
+        let Some(arrival) = self.arrivals.front_mut() else { return Ok(None) };
+        if !arrival.readback.is_here()? {
+            if self.left == self.closed && self.closed < self.shape.size[0] {
+                return Ok(None);
+            }
+            self.gpu.wait(None)?;
+            if !arrival.readback.is_here()? {
+                return Err(EngineError::Device("a result did not arrive".to_owned()));
+            }
+        }
+        // What a driver reports late must not reach a mask.
+        self.gpu.check()?;
+        let mut plane = self.spare.take().unwrap_or_default();
+        plane.clear();
+        let start = arrival.next * self.sums.plane_bytes();
+        let bytes = (self.shape.channels + 1) * self.shape.area() * size_of::<f32>();
+        arrival.readback.read(start..start + bytes, |bytes| plane.extend_from_slice(bytemuck::cast_slice(bytes)))?;
+        arrival.next += 1;
+        if arrival.next == arrival.planes
+            && let Some(arrival) = self.arrivals.pop_front()
+        {
+            self.free.push(arrival.readback.release());
+        }
+        Ok(Some(plane))
+    }
+
+    /// Takes back memory that [`take`](Self::take) gave.
+    pub fn recycle(&mut self, plane: Vec<f32>) {
+        self.spare = Some(plane);
+    }
+
+    /// Moves closed planes out of the ring, as far as there are readback buffers.
+    fn send(&mut self) -> Result<(), EngineError> {
+        let per_buffer = (READBACK_BYTES / self.sums.plane_bytes()).clamp(1, self.sums.count);
+        while self.left < self.closed && self.arrivals.len() < READBACKS {
+            let buffer = self.free.pop().unwrap_or_else(|| readback_buffer(&self.gpu, per_buffer * self.sums.plane_bytes()));
+            let planes = per_buffer.min(self.closed - self.left);
+            let mut steps = Vec::new();
+            let mut sent = 0;
+            while sent < planes {
+                let slot = (self.left + sent) % self.sums.count;
+                let together = self.sums.together(slot, planes - sent);
+                steps.push(self.sums.copy(slot, together, &buffer, sent * self.sums.plane_bytes()));
+                steps.push(self.sums.clear(slot, together));
+                sent += together;
+            }
+            self.arena.turn().run(&self.gpu, steps.iter(), &|| false)?;
+            self.arrivals.push_back(Arrival { readback: Readback::new(buffer, planes * self.sums.plane_bytes()), planes, next: 0 });
+            self.left += planes;
+        }
+        Ok(())
+    }
+}

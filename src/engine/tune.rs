@@ -1,0 +1,197 @@
+//! The fastest shapes of the kernels on one device, found by measurement.
+//!
+//! Devices differ in what costs them most: arithmetic, traffic, or weights read by every thread. Blocks of the published networks'
+//! sizes are timed in the ways a plan can run them. A way counts only if it agrees with the CPU engine, so that a compiler bug in
+//! one shape leaves the others.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use mednext::{Block, BlockKind, Graph, GrnReduction, Node, Op, Weights};
+use serde::{Deserialize, Serialize};
+
+use crate::device::Device;
+use crate::gpu::{Gpu, GpuRunner};
+use crate::kernels::{Gemm, Sharing};
+use crate::plan::{Heads, Limits, lower};
+use crate::runner::EngineError;
+use crate::selftest::{noise, noise_weights, same_result};
+
+/// What plans for one adapter and driver should prefer; the parts of [`Limits`] that are a matter of speed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tuning {
+    /// Shape of `expand` and `compress`.
+    pub gemm: Gemm,
+    /// Blocks of fewer channels do not store their expanded activation as a whole.
+    pub store_hidden_channels: usize,
+    /// What they do instead: expand into slabs of this size, or, if 0, into registers, twice.
+    pub slab_hidden_bytes: u64,
+}
+
+impl fmt::Display for Tuning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Gemm { voxels, lanes, rows, sharing } = self.gemm;
+        let sharing = match sharing {
+            Sharing::Workgroup { .. } => "workgroup memory",
+            Sharing::Subgroup => "subgroups",
+        };
+        write!(f, "products of {lanes} voxels x {} outputs a thread, {voxels} voxels a tile, through {sharing}; ", 4 * rows)?;
+        match self.store_hidden_channels {
+            0 => f.write_str("expanded activations stored")?,
+            usize::MAX => f.write_str("expanded activations never stored")?,
+            channels => write!(f, "expanded activations stored from {channels} channels on")?,
+        }
+        match self.slab_hidden_bytes {
+            0 => f.write_str(", else computed twice in registers"),
+            bytes => write!(f, ", else in slabs of {} MiB", bytes >> 20),
+        }
+    }
+}
+
+/// Slabs to try: what caches hold.
+const SLAB_BYTES: u64 = 16 << 20;
+/// Times a way is run; the fastest counts.
+const RUNS: usize = 3;
+
+impl Tuning {
+    /// What `limits` prefer.
+    pub fn of(limits: &Limits) -> Self {
+        let Limits { gemm, store_hidden_channels, slab_hidden_bytes, .. } = *limits;
+        Self { gemm, store_hidden_channels, slab_hidden_bytes }
+    }
+
+    /// `limits` with these preferences.
+    pub fn apply(self, limits: Limits) -> Limits {
+        let Self { gemm, store_hidden_channels, slab_hidden_bytes } = self;
+        Limits { gemm, store_hidden_channels, slab_hidden_bytes, ..limits }
+    }
+
+    /// Whether a device could have been tuned to this: what a file says is not trusted.
+    pub(crate) fn is_possible(&self, limits: &Limits) -> bool {
+        shapes(limits).contains(&self.gemm) && [0, SLAB_BYTES, limits.slab_hidden_bytes].contains(&self.slab_hidden_bytes)
+    }
+}
+
+/// Shapes of `expand` and `compress` worth trying; the first is the device's own choice.
+fn shapes(limits: &Limits) -> Vec<Gemm> {
+    let mut shapes = vec![limits.gemm];
+    for (lanes, rows) in [(4, 4), (4, 2), (2, 4), (8, 2)] {
+        let shape = Gemm { lanes, rows, ..Gemm::workgroup(64) };
+        if !shapes.contains(&shape) {
+            shapes.push(shape);
+        }
+    }
+    shapes
+}
+
+/// One block of a published network, its input and what the CPU engine makes of it.
+struct Probe {
+    channels: usize,
+    graph: Graph,
+    weights: Weights,
+    patch: [usize; 3],
+    input: Vec<f32>,
+    want: Vec<f32>,
+}
+
+impl Probe {
+    fn new(channels: usize, hidden: usize, patch: [usize; 3]) -> Result<Self, EngineError> {
+        let graph = block_graph(channels, hidden);
+        let weights = noise_weights(&graph);
+        let input: Vec<f32> = noise(channels as u64).take(channels * patch.iter().product::<usize>()).collect();
+        let want = Device::Cpu.run_once(&graph, &weights, patch, Heads::Features, &input)?.remove(0);
+        Ok(Self { channels, graph, weights, patch, input, want })
+    }
+
+    /// Time of the fastest run, if the device computes what the CPU engine computes.
+    fn time(&self, gpu: &Arc<Gpu>, limits: Limits) -> Option<Duration> {
+        let plan = lower(&self.graph, &self.weights, self.patch, Heads::Features, limits).ok()?;
+        let mut runner = GpuRunner::new(Arc::clone(gpu), plan).ok()?;
+        let got = runner.run_all(&self.input, &|| false).ok()?.remove(0);
+        same_result(&got, &self.want).ok()?;
+        let run = |runner: &mut GpuRunner| {
+            let started = Instant::now();
+            runner.run_all(&self.input, &|| false).ok().map(|_| started.elapsed())
+        };
+        (0..RUNS).map(|_| run(&mut runner)).collect::<Option<Vec<_>>>()?.into_iter().min()
+    }
+}
+
+/// A block as the levels of a network repeat it.
+fn block_graph(channels: usize, hidden: usize) -> Graph {
+    let block =
+        Block { kind: BlockKind::Same, in_channels: channels, hidden, out_channels: channels, kernel: 3, grn: Some(GrnReduction::Mean) };
+    let input = Node { name: "input".to_owned(), op: Op::Input, inputs: vec![], channels, level: 0 };
+    let node = Node { name: "block".to_owned(), op: Op::Block(block), inputs: vec![0], channels, level: 0 };
+    // A head that is never computed: `Heads::Features` asks for what it reads.
+    let head = Node { name: "out_0".to_owned(), op: Op::Head, inputs: vec![1], channels: 1, level: 0 };
+    Graph { nodes: vec![input, node, head], outputs: vec![2] }
+}
+
+/// Measures until `budget` is spent; what was not measured by then stays as the device would choose it.
+pub(crate) fn tune(gpu: &Arc<Gpu>, budget: Duration) -> Result<Tuning, EngineError> {
+    let deadline = Instant::now() + budget;
+    let base = Limits { store_hidden_bytes: u64::MAX, ..gpu.limits() };
+    let mut best = Tuning::of(&base);
+    let fastest = |probe: &Probe, ways: &[Tuning]| {
+        let timed = ways.iter().take_while(|_| Instant::now() < deadline);
+        let timed = timed.filter_map(|way| Some((probe.time(gpu, way.apply(base))?, *way)));
+        timed.min_by_key(|(time, _)| *time).map(|(_, way)| way)
+    };
+
+    let deep = Probe::new(128, 512, [16, 16, 16])?;
+    let stored = Tuning { store_hidden_channels: 0, ..best };
+    let ways: Vec<Tuning> = shapes(&base).into_iter().map(|gemm| Tuning { gemm, ..stored }).collect();
+    if let Some(way) = fastest(&deep, &ways) {
+        best.gemm = way.gemm;
+    }
+
+    let shallow = Probe::new(32, 96, [32, 64, 64])?;
+    let recomputed = Tuning { store_hidden_channels: usize::MAX, ..best };
+    let ways = [best.slab_hidden_bytes, SLAB_BYTES, 0].map(|slab_hidden_bytes| Tuning { slab_hidden_bytes, ..recomputed });
+    if let Some(way) = fastest(&shallow, &ways) {
+        best.slab_hidden_bytes = way.slab_hidden_bytes;
+    }
+
+    // From the most channels down, as long as storing is faster.
+    let middle = Probe::new(64, 256, [16, 32, 32])?;
+    for probe in [deep, middle, shallow] {
+        let ways = [0, usize::MAX].map(|store_hidden_channels| Tuning { store_hidden_channels, ..best });
+        match fastest(&probe, &ways) {
+            Some(way) if way.store_hidden_channels == 0 => best.store_hidden_channels = best.store_hidden_channels.min(probe.channels),
+            Some(_) => {
+                best.store_hidden_channels = best.store_hidden_channels.max(probe.channels + 1);
+                break;
+            }
+            None => break,
+        }
+    }
+    Ok(best)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests_golden::devices;
+
+    #[test]
+    fn tuning_ends_in_time_with_something_possible() {
+        let gpu = devices().into_iter().find_map(|device| if let Device::Gpu(gpu) = device { Some(gpu) } else { None }).unwrap();
+        let started = Instant::now();
+        let found = tune(&gpu, Duration::from_millis(500)).unwrap();
+        assert!(found.is_possible(&gpu.limits()), "{found:?}");
+        // One way that has begun is finished.
+        assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
+        let text = serde_json::to_string(&found).unwrap();
+        assert_eq!(serde_json::from_str::<Tuning>(&text).unwrap(), found);
+        let absurd = Tuning { gemm: Gemm { lanes: 3, ..found.gemm }, ..found };
+        assert!(!absurd.is_possible(&gpu.limits()));
+    }
+
+    #[test]
+    fn no_time_leaves_the_devices_own_choice() {
+        let gpu = devices().into_iter().find_map(|device| if let Device::Gpu(gpu) = device { Some(gpu) } else { None }).unwrap();
+        assert_eq!(tune(&gpu, Duration::ZERO).unwrap(), Tuning::of(&gpu.limits()));
+    }
+}

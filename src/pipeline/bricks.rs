@@ -1,0 +1,146 @@
+//! The sliding window with its sums in bricks, for networks that compute in host memory: tiles run in the order that keeps the
+//! fewest voxels open, and a brick leaves as soon as no later tile touches it.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use engine::{Cancelled, TileRun, WindowShape, available_memory_bytes, tile_accumulate, tile_extract};
+use ndarray::{Array4, s};
+use rayon::prelude::*;
+use volume::Region;
+
+use crate::error::PipelineError;
+use crate::layout::Layout;
+use crate::predict::{Ensemble, FoldRunner};
+use crate::tiles::gaussian;
+use crate::window::Window;
+
+/// A finished part of the image.
+pub(crate) struct Brick {
+    /// Its place among the bricks, along each axis.
+    pub(crate) index: [usize; 3],
+    /// Its voxels.
+    pub(crate) region: Region,
+    /// Means, (planes, channels, rows, columns); every plane is one piece of memory.
+    pub(crate) values: Array4<f32>,
+}
+
+/// Receives finished bricks, each after those before it along any axis.
+pub(crate) type BrickSink<'a> = dyn FnMut(Brick) -> Result<(), PipelineError> + 'a;
+
+impl Window<'_> {
+    /// Runs every tile and hands on every brick; returns the time spent inside the networks.
+    pub(crate) fn predict_bricks(
+        &self,
+        layout: &Layout,
+        folds: &mut [FoldRunner],
+        ensemble: &Ensemble,
+        on_run: &mut dyn FnMut(usize),
+        on_brick: &mut BrickSink<'_>,
+    ) -> Result<Duration, PipelineError> {
+        let widest = folds.iter().map(|fold| fold.runner.channels()).max().unwrap_or(0);
+        self.check_memory(layout, widest, ensemble.channels)?;
+        let shape = WindowShape { patch: self.grid.patch, size: self.grid.size, channels: ensemble.channels };
+        let image: Vec<&[f32]> =
+            self.image.iter().map(|channel| channel.as_slice().expect("network images are in standard layout")).collect();
+        let mut sums = Sums { layout, shape, gaussian: gaussian(shape.patch), open: HashMap::new() };
+        let voxels: usize = shape.patch.iter().product();
+        let (mut input, mut output) = (vec![0.0; image.len() * voxels], vec![0.0; widest * voxels]);
+        let (mut in_network, mut done) = (Duration::ZERO, 0);
+
+        for tile in layout.tiles() {
+            let origin = std::array::from_fn(|a| self.grid.starts[a][tile[a]]);
+            for (fold, (FoldRunner { runner, .. }, slot)) in folds.iter_mut().zip(&ensemble.slots).enumerate() {
+                let output = &mut output[..runner.channels() * voxels];
+                for flips in self.mirrorings.iter().copied() {
+                    if (self.cancelled)() {
+                        return Err(Cancelled.into());
+                    }
+                    let share = slot.share / self.mirrorings.len() as f32;
+                    let counts = fold == 0 && flips == [false; 3];
+                    let run = TileRun { origin, flips, first_channel: slot.first_channel, share, counts };
+                    tile_extract(&shape, &run, &image, &mut input);
+                    let started = Instant::now();
+                    runner.run(&input, output, &self.cancelled)?;
+                    in_network += started.elapsed();
+                    sums.add(tile, &run, output);
+                    done += 1;
+                    on_run(done);
+                }
+            }
+            for brick in layout.finished(tile) {
+                on_brick(sums.close(brick)?)?;
+            }
+        }
+        Ok(in_network)
+    }
+
+    /// Refuses what would not fit: the sums, and one tile in and out with its weights.
+    fn check_memory(&self, layout: &Layout, widest: usize, channels: usize) -> Result<(), PipelineError> {
+        let voxels: usize = self.grid.patch.iter().product();
+        let values = layout.peak_voxels() * (channels + 1) + (self.image.len() + widest + 1) * voxels;
+        let needed = (values * size_of::<f32>()) as u64;
+        match available_memory_bytes().filter(|available| needed > *available) {
+            Some(available) => Err(PipelineError::Memory { needed_mib: needed >> 20, available_mib: available >> 20 }),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Weighted sums of the bricks that some tile has touched and another will.
+struct Sums<'a> {
+    layout: &'a Layout,
+    shape: WindowShape,
+    gaussian: Vec<f32>,
+    /// (planes, channels and sum of weights, rows, columns).
+    open: HashMap<[usize; 3], Vec<f32>>,
+}
+
+impl Sums<'_> {
+    /// Adds one network output; parts that lie on padding are dropped.
+    fn add(&mut self, tile: [usize; 3], run: &TileRun, output: &[f32]) {
+        for brick in self.layout.touched(tile) {
+            let voxels: usize = self.layout.region(brick).size_zyx().iter().product();
+            self.open.entry(brick).or_insert_with(|| vec![0.0; (self.shape.channels + 1) * voxels]);
+        }
+        let covered = Region {
+            start_zyx: run.origin.map(|start| start.max(0) as usize),
+            end_zyx: std::array::from_fn(|a| (run.origin[a] + self.shape.patch[a] as isize) as usize),
+        };
+        let mut planes = Vec::new();
+        for (brick, sums) in &mut self.open {
+            let region = self.layout.region(*brick);
+            if region.intersect(&covered).is_empty() {
+                continue;
+            }
+            // A brick is an image of its own, in which the tile lies elsewhere.
+            let shape = WindowShape { size: region.size_zyx(), ..self.shape };
+            let run = TileRun { origin: std::array::from_fn(|a| run.origin[a] - region.start_zyx[a] as isize), ..*run };
+            let mut rest = sums.chunks_exact_mut((shape.channels + 1) * shape.area());
+            let inside = shape.inside(0, run.origin[0]);
+            let first = (run.origin[0] + inside.start as isize) as usize;
+            planes.extend(rest.by_ref().skip(first).zip(inside).map(|(plane, z)| (shape, run, z, plane)));
+        }
+        planes.into_par_iter().for_each(|(shape, run, z, plane)| tile_accumulate(&shape, &run, z, output, &self.gaussian, plane));
+    }
+
+    /// Takes a brick out: weighted sums become means.
+    fn close(&mut self, index: [usize; 3]) -> Result<Brick, PipelineError> {
+        let region = self.layout.region(index);
+        let [planes, rows, columns] = region.size_zyx();
+        let (channels, area) = (self.shape.channels, rows * columns);
+        let mut sums = self.open.remove(&index).expect("only open bricks are closed");
+        let finite = sums.par_chunks_mut((channels + 1) * area).all(|plane| {
+            let (values, weights) = plane.split_at_mut(channels * area);
+            values.chunks_exact_mut(area).all(|channel| {
+                channel.iter_mut().zip(&*weights).for_each(|(value, weight)| *value /= weight);
+                channel.iter().all(|value| value.is_finite())
+            })
+        });
+        if !finite {
+            return Err(PipelineError::NotFiniteOutput);
+        }
+        let sums = Array4::from_shape_vec((planes, channels + 1, rows, columns), sums).expect("a brick has its size");
+        Ok(Brick { index, region, values: sums.slice_move(s![.., ..channels, .., ..]) })
+    }
+}
