@@ -90,7 +90,8 @@ struct Rung {
 fn ladder(limits: Limits, choice: PrecisionChoice, has_f16: bool) -> Vec<Rung> {
     let fast = Limits { precision: if choice == PrecisionChoice::F16 && has_f16 { Precision::F16 } else { Precision::F32 }, ..limits };
     let small_slabs = Limits { store_up_bytes: limits.store_up_bytes.min(16 << 20), store_hidden_bytes: 0, ..fast };
-    let recompute = Limits { store_hidden_channels: usize::MAX, slab_hidden_bytes: 0, ..small_slabs };
+    let slab_hidden_bytes = limits.slab_hidden_bytes.min(1 << 20);
+    let recompute = Limits { store_hidden_channels: usize::MAX, slab_hidden_bytes, ..small_slabs };
     let refused =
         (choice == PrecisionChoice::F16 && !has_f16).then_some("this device has no half precision; computing in single precision");
     let mut rungs = vec![

@@ -25,7 +25,7 @@ mod tests_shaders;
 mod tests_window;
 mod tune;
 
-pub use cpu::{CpuRunner, tile_accumulate, tile_extract};
+pub use cpu::{CpuRunner, output_plane, tile_accumulate, tile_extract};
 pub use device::{Device, DeviceChoice, Opened};
 pub use fit::{Allowance, Memory, PrecisionChoice, Prepared};
 pub use gpu::{AdapterReport, Gpu, GpuRunner, GpuWindow, adapters};
@@ -33,6 +33,6 @@ pub use memory::available_memory_bytes;
 pub use peak::{Peak, peak};
 pub use plan::{Heads, Limits, Plan, Precision, lower, plan_bytes};
 pub use profile::{KernelTime, Profile, profile};
-pub use runner::{Cancelled, EngineError, Runner, TileOutput, TileRun, WindowShape};
+pub use runner::{Cancelled, EngineError, OutputPlanes, Runner, TileOutput, TileRun, WindowShape};
 pub use selftest::{noise, noise_weights};
 pub use tune::Tuning;

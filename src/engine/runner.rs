@@ -83,6 +83,17 @@ pub struct TileRun {
     pub counts: bool,
 }
 
+/// Some planes of a network's output.
+#[derive(Debug, Clone, Copy)]
+pub struct OutputPlanes<'a> {
+    /// The first of them.
+    pub first: usize,
+    /// How many.
+    pub planes: usize,
+    /// (channels, planes, rows, columns).
+    pub values: &'a [f32],
+}
+
 /// Runs one network on tiles of a fixed size.
 pub trait Runner: Send {
     /// Human-readable device, e.g. "NVIDIA H200 (Vulkan)" or "CPU (2 threads)".
@@ -99,6 +110,20 @@ pub trait Runner: Send {
     /// `input` is (in_channels, patch) and `output` is (channels, patch), both C-order f32. `cancelled` is polled between
     /// submissions; when it turns true the call returns [`EngineError::Cancelled`].
     fn run(&mut self, input: &[f32], output: &mut [f32], cancelled: &dyn Fn() -> bool) -> Result<(), EngineError>;
+
+    /// [`run`](Self::run), with the output handed on a few planes at a time, so that it is never whole in host memory twice.
+    fn run_planes(
+        &mut self,
+        input: &[f32],
+        on_planes: &mut dyn FnMut(OutputPlanes<'_>),
+        cancelled: &dyn Fn() -> bool,
+    ) -> Result<(), EngineError> {
+        let [planes, rows, columns] = self.patch();
+        let mut values = vec![0.0; self.channels() * planes * rows * columns];
+        self.run(input, &mut values, cancelled)?;
+        on_planes(OutputPlanes { first: 0, planes, values: &values });
+        Ok(())
+    }
 
     /// The runner itself where it runs on a graphics device, which can hold image and sums as well.
     fn gpu(&mut self) -> Option<&mut GpuRunner> {

@@ -7,7 +7,7 @@ use mednext::{Config, Generation, Preset, graph};
 use crate::cpu::{tile_accumulate, tile_extract};
 use crate::gpu::{Gpu, GpuRunner, GpuWindow};
 use crate::plan::{Heads, Limits, lower};
-use crate::runner::{EngineError, Runner, TileRun, WindowShape};
+use crate::runner::{EngineError, OutputPlanes, Runner, TileRun, WindowShape};
 use crate::selftest::{noise, noise_weights, same_result};
 
 /// Two tiles that overlap, leave the image along one axis, and are mirrored in all ways.
@@ -79,9 +79,10 @@ impl WindowCase {
             tile_extract(&self.shape, run, &self.channels(), &mut tile);
             let mut output = vec![0.0; runners[*runner].channels() * self.gaussian.len()];
             runners[*runner].run(&tile, &mut output, &|| false)?;
+            let whole = OutputPlanes { first: 0, planes: self.shape.patch[0], values: &output };
             for z in self.shape.inside(0, run.origin[0]) {
                 let plane = (run.origin[0] + z as isize) as usize;
-                tile_accumulate(&self.shape, run, z, &output, &self.gaussian, &mut planes[plane]);
+                tile_accumulate(&self.shape, run, z, whole, &self.gaussian, &mut planes[plane]);
             }
         }
         Ok(planes)

@@ -186,6 +186,29 @@ fn the_place_of_the_expanded_activation_changes_little_and_slabs_nothing() {
     }
 }
 
+/// Half precision rounds what is stored and nothing else, wherever the expanded activation goes.
+#[test]
+fn half_precision_is_close() {
+    let mut config = Config::preset(Preset::S, Generation::V2, 3, 12, 1, 3);
+    config.blocks = [1; 9];
+    let graph = graph(&config).unwrap();
+    let weights = noise_weights(&graph);
+    let patch = [16, 32, 16];
+    let input: Vec<f32> = crate::selftest::noise(4).take(patch.iter().product()).collect();
+    for device in devices().iter().filter(|device| device.has_f16()) {
+        let result = |limits| run(device, lower(&graph, &weights, patch, Heads::Main, limits).unwrap(), &input);
+        let single = Limits { slab_hidden_bytes: 1 << 20, ..device.limits() };
+        let want = result(single);
+        let largest = want.iter().fold(0.0_f32, |m, v| m.max(v.abs()));
+        for store_hidden_channels in [0, usize::MAX] {
+            let got = result(Limits { precision: Precision::F16, store_hidden_channels, ..single });
+            let worst = got.iter().zip(&want).fold(0.0_f32, |m, (a, b)| if a.is_nan() { f32::INFINITY } else { m.max((a - b).abs()) });
+            println!("half precision: {:.1e} of the largest value", worst / largest);
+            assert!(worst > 0.0 && worst < 1e-2 * largest, "{worst:e} of {largest:e}");
+        }
+    }
+}
+
 /// Slabs, recomputed up blocks and small dispatches change no bit of the result.
 #[test]
 fn tight_limits_change_nothing() {

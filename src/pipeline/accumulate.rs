@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use engine::{EngineError, GpuWindow, Runner, TileRun, WindowShape, tile_accumulate, tile_extract};
+use engine::{EngineError, GpuWindow, OutputPlanes, Runner, TileRun, WindowShape, tile_accumulate, tile_extract};
 use rayon::prelude::*;
 
 use crate::error::PipelineError;
@@ -89,7 +89,8 @@ impl Sums for Band<'_> {
         runner.run(&self.tile, &mut self.output, cancelled)?;
         let inside = self.shape.inside(0, run.origin[0]);
         self.reach((run.origin[0] + inside.end as isize) as usize);
-        let (shape, output, gaussian) = (&self.shape, &self.output, &self.gaussian);
+        let (shape, gaussian) = (&self.shape, &self.gaussian);
+        let output = OutputPlanes { first: 0, planes: self.shape.patch[0], values: &self.output };
         let planes = self.first..self.first + self.planes.len();
         self.planes.make_contiguous().par_iter_mut().zip(planes).for_each(|(sums, plane)| {
             let z = plane as isize - run.origin[0];

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use engine::{Cancelled, TileRun, WindowShape, available_memory_bytes, tile_accumulate, tile_extract};
+use engine::{Cancelled, OutputPlanes, TileRun, WindowShape, available_memory_bytes, output_plane, tile_accumulate, tile_extract};
 use ndarray::{Array4, s};
 use rayon::prelude::*;
 use volume::Region;
@@ -38,20 +38,18 @@ impl Window<'_> {
         on_run: &mut dyn FnMut(usize),
         on_brick: &mut BrickSink<'_>,
     ) -> Result<Duration, PipelineError> {
-        let widest = folds.iter().map(|fold| fold.runner.channels()).max().unwrap_or(0);
-        self.check_memory(layout, widest, ensemble.channels)?;
+        self.check_memory(layout, ensemble.channels)?;
         let shape = WindowShape { patch: self.grid.patch, size: self.grid.size, channels: ensemble.channels };
         let image: Vec<&[f32]> =
             self.image.iter().map(|channel| channel.as_slice().expect("network images are in standard layout")).collect();
         let mut sums = Sums { layout, shape, gaussian: gaussian(shape.patch), open: HashMap::new() };
         let voxels: usize = shape.patch.iter().product();
-        let (mut input, mut output) = (vec![0.0; image.len() * voxels], vec![0.0; widest * voxels]);
+        let mut input = vec![0.0; image.len() * voxels];
         let (mut in_network, mut done) = (Duration::ZERO, 0);
 
         for tile in layout.tiles() {
             let origin = std::array::from_fn(|a| self.grid.starts[a][tile[a]]);
             for (fold, (FoldRunner { runner, .. }, slot)) in folds.iter_mut().zip(&ensemble.slots).enumerate() {
-                let output = &mut output[..runner.channels() * voxels];
                 for flips in self.mirrorings.iter().copied() {
                     if (self.cancelled)() {
                         return Err(Cancelled.into());
@@ -61,9 +59,15 @@ impl Window<'_> {
                     let run = TileRun { origin, flips, first_channel: slot.first_channel, share, counts };
                     tile_extract(&shape, &run, &image, &mut input);
                     let started = Instant::now();
-                    runner.run(&input, output, &self.cancelled)?;
-                    in_network += started.elapsed();
-                    sums.add(tile, &run, output);
+                    sums.open(tile);
+                    let mut adding = Duration::ZERO;
+                    let mut on_planes = |output: OutputPlanes<'_>| {
+                        let started = Instant::now();
+                        sums.add(&run, output);
+                        adding += started.elapsed();
+                    };
+                    runner.run_planes(&input, &mut on_planes, &self.cancelled)?;
+                    in_network += started.elapsed() - adding;
                     done += 1;
                     on_run(done);
                 }
@@ -75,10 +79,10 @@ impl Window<'_> {
         Ok(in_network)
     }
 
-    /// Refuses what would not fit: the sums, and one tile in and out with its weights.
-    fn check_memory(&self, layout: &Layout, widest: usize, channels: usize) -> Result<(), PipelineError> {
+    /// Refuses what would not fit: the sums, one tile and its weights.
+    fn check_memory(&self, layout: &Layout, channels: usize) -> Result<(), PipelineError> {
         let voxels: usize = self.grid.patch.iter().product();
-        let values = layout.peak_voxels() * (channels + 1) + (self.image.len() + widest + 1) * voxels;
+        let values = layout.peak_voxels() * (channels + 1) + (self.image.len() + 1) * voxels;
         let needed = (values * size_of::<f32>()) as u64;
         match available_memory_bytes().filter(|available| needed > *available) {
             Some(available) => Err(PipelineError::Memory { needed_mib: needed >> 20, available_mib: available >> 20 }),
@@ -97,12 +101,17 @@ struct Sums<'a> {
 }
 
 impl Sums<'_> {
-    /// Adds one network output; parts that lie on padding are dropped.
-    fn add(&mut self, tile: [usize; 3], run: &TileRun, output: &[f32]) {
+    /// Makes room for what a tile touches.
+    fn open(&mut self, tile: [usize; 3]) {
         for brick in self.layout.touched(tile) {
             let voxels: usize = self.layout.region(brick).size_zyx().iter().product();
             self.open.entry(brick).or_insert_with(|| vec![0.0; (self.shape.channels + 1) * voxels]);
         }
+    }
+
+    /// Adds planes of a network's output; parts that lie on padding are dropped.
+    fn add(&mut self, run: &TileRun, output: OutputPlanes<'_>) {
+        let held = output.first..output.first + output.planes;
         let covered = Region {
             start_zyx: run.origin.map(|start| start.max(0) as usize),
             end_zyx: std::array::from_fn(|a| (run.origin[a] + self.shape.patch[a] as isize) as usize),
@@ -119,7 +128,8 @@ impl Sums<'_> {
             let mut rest = sums.chunks_exact_mut((shape.channels + 1) * shape.area());
             let inside = shape.inside(0, run.origin[0]);
             let first = (run.origin[0] + inside.start as isize) as usize;
-            planes.extend(rest.by_ref().skip(first).zip(inside).map(|(plane, z)| (shape, run, z, plane)));
+            let touched = rest.by_ref().skip(first).zip(inside).map(|(plane, z)| (shape, run, z, plane));
+            planes.extend(touched.filter(|(shape, run, z, _)| held.contains(&output_plane(shape, run, *z))));
         }
         planes.into_par_iter().for_each(|(shape, run, z, plane)| tile_accumulate(&shape, &run, z, output, &self.gaussian, plane));
     }

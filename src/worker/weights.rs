@@ -129,8 +129,6 @@ fn json(value: &impl Serialize) -> Result<serde_json::Value, Failure> {
 
 #[cfg(test)]
 mod tests {
-    use engine::{Heads, lower, noise_weights};
-    use mednext::{Config, Generation, Preset};
 
     use super::*;
 

@@ -14,7 +14,7 @@ mod store;
 mod tile;
 mod window;
 
-pub use window::{tile_accumulate, tile_extract};
+pub use window::{output_plane, tile_accumulate, tile_extract};
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -23,8 +23,8 @@ use bytemuck::pod_read_unaligned;
 
 use crate::kernels::Kernel;
 use crate::memory::{allocate, check_memory};
-use crate::plan::{Buffer, Command, Dispatch, Plan, Range, Source, Vec4};
-use crate::runner::{Cancelled, EngineError, Runner};
+use crate::plan::{Buffer, Command, Dispatch, Plan, Range, Source, Tensor, Vec4};
+use crate::runner::{Cancelled, EngineError, OutputPlanes, Runner};
 
 /// Working buffers of one plan; runners of equal plans take turns in them.
 type Arena = Arc<Mutex<Vec<Vec<Vec4>>>>;
@@ -116,7 +116,28 @@ impl Runner for CpuRunner {
         tensor.unpack(&buffers[tensor.buffer][..tensor.len()], 0, output);
         Ok(())
     }
+
+    fn run_planes(
+        &mut self,
+        input: &[f32],
+        on_planes: &mut dyn FnMut(OutputPlanes<'_>),
+        cancelled: &dyn Fn() -> bool,
+    ) -> Result<(), EngineError> {
+        let tensor = self.plan.outputs[0];
+        let buffers = self.execute(input, cancelled, &mut |_, _| {})?;
+        let mut values = Vec::new();
+        for (i, planes) in buffers[tensor.buffer][..tensor.len()].chunks(OUTPUT_PLANES * tensor.plane()).enumerate() {
+            let slab = Tensor { size_zyx: [planes.len() / tensor.plane(), tensor.size_zyx[1], tensor.size_zyx[2]], ..tensor };
+            values.resize(slab.channels * slab.voxels(), 0.0);
+            slab.unpack(planes, 0, &mut values);
+            on_planes(OutputPlanes { first: i * OUTPUT_PLANES, planes: slab.size_zyx[0], values: &values });
+        }
+        Ok(())
+    }
 }
+
+/// Planes of a result handed on at once: enough to share among all threads.
+const OUTPUT_PLANES: usize = 8;
 
 /// Calls the twin of a dispatch's kernel; its written buffers are taken out of the arena while it runs.
 fn dispatch_on(dispatch: &Dispatch, weights: &[Vec4], buffers: &mut [Vec<Vec4>]) {

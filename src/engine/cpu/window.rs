@@ -1,7 +1,7 @@
 //! Twins of `tile_extract.wgsl` and `tile_accumulate.wgsl`, on plain (channel, z, y, x) arrays: every runner can be fed and emptied
 //! with them, also one whose device has no room for image and sums.
 
-use crate::runner::{TileRun, WindowShape};
+use crate::runner::{OutputPlanes, TileRun, WindowShape};
 
 /// Copies a tile out of the image's channels, mirrored, with zeros where it leaves the image. `tile` is (channels, patch).
 pub fn tile_extract(shape: &WindowShape, run: &TileRun, image: &[&[f32]], tile: &mut [f32]) {
@@ -24,20 +24,26 @@ pub fn tile_extract(shape: &WindowShape, run: &TileRun, image: &[&[f32]], tile: 
     }
 }
 
-/// Adds plane `z` of a tile's output (before mirroring, as the image counts) to the plane of sums it lies on. `output` is
-/// (channels of the network, patch), `gaussian` is (patch).
-pub fn tile_accumulate(shape: &WindowShape, run: &TileRun, z: usize, output: &[f32], gaussian: &[f32], sums: &mut [f32]) {
+/// Output plane that holds plane `z` of a tile, counted as the image counts.
+pub fn output_plane(shape: &WindowShape, run: &TileRun, z: usize) -> usize {
+    mirrored(run, shape.patch, 0, z)
+}
+
+/// Adds plane `z` of a tile (counted as the image counts), which `output` holds, to the plane of sums it lies on. `gaussian` is
+/// (patch).
+pub fn tile_accumulate(shape: &WindowShape, run: &TileRun, z: usize, output: OutputPlanes<'_>, gaussian: &[f32], sums: &mut [f32]) {
     let WindowShape { patch, size, channels } = *shape;
     let (inside_y, inside_x) = (shape.inside(1, run.origin[1]), shape.inside(2, run.origin[2]));
     let first_x = (run.origin[2] + inside_x.start as isize) as usize;
     let (values, counts) = sums.split_at_mut(channels * shape.area());
     let mut channels = values.chunks_exact_mut(shape.area()).skip(run.first_channel);
-    let outputs = output.chunks_exact(patch.iter().product());
+    let outputs = output.values.chunks_exact(output.planes * patch[1] * patch[2]);
+    let plane = output_plane(shape, run, z) - output.first;
     let row_of = |y: usize| ((run.origin[1] + y as isize) as usize * size[2] + first_x)..;
     let weights_of = |y: usize| &gaussian[(z * patch[1] + y) * patch[2]..][inside_x.clone()];
     for (output, sums) in outputs.zip(&mut channels) {
         for y in inside_y.clone() {
-            let source = &output[(mirrored(run, patch, 0, z) * patch[1] + mirrored(run, patch, 1, y)) * patch[2]..][..patch[2]];
+            let source = &output[(plane * patch[1] + mirrored(run, patch, 1, y)) * patch[2]..][..patch[2]];
             let sums = &mut sums[row_of(y)];
             if run.flips[2] {
                 let source = &source[patch[2] - inside_x.end..patch[2] - inside_x.start];
@@ -89,11 +95,13 @@ mod tests {
     fn outputs_are_weighted_and_mirrored_back() {
         let shape = WindowShape { patch: [2, 1, 4], size: [2, 1, 3], channels: 2 };
         let output = [1.0, 2.0, 3.0, 4.0, 10.0, 20.0, 30.0, 40.0];
+        let output = OutputPlanes { first: 0, planes: 2, values: &output };
         let gaussian = [2.0, 4.0, 6.0, 8.0, 1.0, 1.0, 1.0, 1.0];
         let mut sums = vec![0.0; 9];
-        tile_accumulate(&shape, &at([0, 0, -1], [true, false, true]), 0, &output, &gaussian, &mut sums);
+        tile_accumulate(&shape, &at([0, 0, -1], [true, false, true]), 0, output, &gaussian, &mut sums);
         assert_eq!(sums, [0.0, 0.0, 0.0, 60.0, 60.0, 40.0, 4.0, 6.0, 8.0]);
-        tile_accumulate(&shape, &at([0, 0, 1], [false; 3]), 1, &output, &gaussian, &mut sums);
+        let second = OutputPlanes { first: 1, planes: 1, values: &output.values[4..] };
+        tile_accumulate(&shape, &at([0, 0, 1], [false; 3]), 1, second, &gaussian, &mut sums);
         assert_eq!(sums, [0.0, 0.0, 0.0, 60.0, 65.0, 50.0, 4.0, 7.0, 9.0]);
     }
 }
