@@ -1,4 +1,4 @@
-"""How far one tile of MedNeXt-v2 in f32 lies from the same tile in float64, for Voxelry and its peers.
+"""How far one tile of MedNeXt-v2 lies from the same tile in float64, for Voxelry and its peers.
 
     cargo build --release -p engine --example tile
     pip install -r benches/requirements.txt
@@ -41,7 +41,7 @@ def main():
     parser.add_argument("--kernel", type=int, choices=[3, 5], default=3)
     parser.add_argument("--patch", type=int, default=64)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--devices", nargs="*", default=["cpu", "gpu"], help="Voxelry's devices")
+    parser.add_argument("--devices", nargs="*", default=["cpu:f32", "gpu:f32", "gpu:f16"], help="Voxelry's devices")
     arguments = parser.parse_args()
     patch = arguments.patch
 
@@ -52,8 +52,8 @@ def main():
         weights, image, output = (Path(folder) / name for name in ("weights.safetensors", "image.f32", "scores.f32"))
         save_file({name: tensor.contiguous() for name, tensor in network.network.state_dict().items()}, weights)
         x.numpy().tofile(image)
-        for device in arguments.devices:
-            scores, said = run_program([arguments.program, device, patch, weights, image, output], output, patch)
+        for device, precision in (device.split(":") for device in arguments.devices):
+            scores, said = run_program([arguments.program, device, precision, patch, weights, image, output], output, patch)
             results[f"Voxelry, {said.split(', MedNeXt')[0]}"] = scores
         if arguments.burn:
             shape = ["--preset", arguments.preset, "--kernel", arguments.kernel, "--patch", patch, "--repeat", 0]

@@ -90,7 +90,9 @@ def export(arguments, x):
     warnings.simplefilter("ignore")
     names = {"input_names": ["x"], "output_names": ["y"]}
     network = build(arguments.preset, arguments.kernel)
-    torch.onnx.export(network, x, arguments.onnx, **names, opset_version=17, dynamo=False)
+    # With gradients, tracing would keep every activation: more than 20 GiB at 128^3.
+    with torch.no_grad():
+        torch.onnx.export(network, x, arguments.onnx, **names, opset_version=17, dynamo=False)
 
 
 def peak_mib():

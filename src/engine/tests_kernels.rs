@@ -322,7 +322,7 @@ fn the_base_network_keeps_to_its_memory() {
         gemm: Gemm::workgroup(64),
         ..Limits::CPU
     };
-    let mib = |patch: usize, limits: Limits| plan_bytes(&graph, [patch; 3], limits).unwrap() >> 20;
+    let mib = |patch: usize, limits: Limits| plan_bytes(&graph, [patch; 3], Heads::Main, limits).unwrap() >> 20;
     for limits in [Limits::CPU, gpu, Limits { binding_bytes: 16 << 20, ..gpu }] {
         assert!(mib(128, limits) <= 921, "{} MiB", mib(128, limits));
     }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use engine::{Limits, plan_bytes};
+use engine::{Heads, Limits, TileOutput, plan_bytes};
 use jobs::{Failure, FailureKind, GrnReduction, ImportJob, ImportReport, InspectWeightsJob, ModelReport, Notice, Stage, WeightsReport};
 use mednext::{Graph, InspectedModel, Model, NnunetOptions, Provenance, SourceKind, graph, open_checkpoint, open_nnunet_folder};
 use serde::Serialize;
@@ -98,6 +98,12 @@ fn describe(path: &Path) -> Result<WeightsReport, Failure> {
 
 fn model_report(model: &InspectedModel, graph: &Graph) -> Result<ModelReport, Failure> {
     let patch = model.plan.patch_size;
+    let head = &graph.nodes[graph.outputs[0]];
+    let heads = match pipeline::preferred_output(head.channels, graph.nodes[head.inputs[0]].channels, model.folds.len()) {
+        TileOutput::Logits => Heads::Main,
+        TileOutput::Features => Heads::Features,
+    };
+    let bytes = plan_bytes(graph, patch, heads, Limits::CPU);
     Ok(ModelReport {
         name: model.name.clone(),
         sha256: model.sha256.clone(),
@@ -106,7 +112,7 @@ fn model_report(model: &InspectedModel, graph: &Graph) -> Result<ModelReport, Fa
         origin: origin(&model.card.provenance),
         folds: model.folds.clone(),
         macs_per_tile: graph.macs(patch).total(),
-        memory_mib_per_tile: plan_bytes(graph, patch, Limits::CPU).map_err(|error| failure::engine(&error))?.div_ceil(1 << 20),
+        memory_mib_per_tile: bytes.map_err(|error| failure::engine(&error))?.div_ceil(1 << 20),
         channels: model.plan.channels.iter().map(|channel| channel.name.clone()).collect(),
         labels: model.labels.names.iter().map(|label| (label.value, label.name.clone())).collect(),
         plan: json(&model.plan)?,

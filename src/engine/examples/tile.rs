@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! cargo build --release -p engine --example tile
-//! target/release/examples/tile cpu 64 weights.safetensors input.f32 output.f32
+//! target/release/examples/tile gpu f16 64 weights.safetensors input.f32 output.f32
 //! ```
 //!
 //! The network is read off the weights; images and scores are raw little-endian f32, channel first. `benches/accuracy.py` drives it.
@@ -11,13 +11,13 @@ use std::error::Error;
 use std::fs;
 use std::path::Path;
 
-use engine::{Device, TileOutput};
+use engine::{Allowance, Device, TileOutput};
 use mednext::{Weights, infer};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [device, patch, weights, input, output] = arguments.as_slice() else {
-        return Err("usage: tile DEVICE PATCH WEIGHTS INPUT OUTPUT".into());
+    let [device, precision, patch, weights, input, output] = arguments.as_slice() else {
+        return Err("usage: tile DEVICE PRECISION PATCH WEIGHTS INPUT OUTPUT".into());
     };
     let device = Device::open(device.parse()?)?.device;
     let patch = [patch.parse()?; 3];
@@ -29,10 +29,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Err(format!("the image holds {} values instead of {} x {voxels}", input.len(), config.in_channels).into());
     }
 
-    let mut runner = device.runner(&config, &weights, patch, TileOutput::Logits)?;
+    let allowance = Allowance { precision: precision.parse()?, ..Allowance::default() };
+    let mut prepared = device.prepare(&config, &[&weights], patch, TileOutput::Logits, allowance)?;
+    let runner = &mut prepared.runners[0];
     let mut scores = vec![0.0; runner.channels() * voxels];
     runner.run(&input, &mut scores, &|| false)?;
     fs::write(output, scores.iter().flat_map(|score| score.to_le_bytes()).collect::<Vec<u8>>())?;
-    println!("{}, {config}", runner.device());
+    println!("{}, {}, {config}", runner.device(), prepared.precision);
     Ok(())
 }

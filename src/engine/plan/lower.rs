@@ -66,11 +66,11 @@ pub fn lower(graph: &Graph, weights: &Weights, patch: [usize; 3], heads: Heads, 
     Ok(plan)
 }
 
-/// Bytes a tile through `out_0` takes, weights included; known before there are any.
-pub fn plan_bytes(graph: &Graph, patch: [usize; 3], limits: Limits) -> Result<u64, EngineError> {
+/// Bytes a tile takes, weights included; known before there are any.
+pub fn plan_bytes(graph: &Graph, patch: [usize; 3], heads: Heads, limits: Limits) -> Result<u64, EngineError> {
     let zeros = |param: Param| (param.name.clone(), mednext::Tensor::new(param.shape.clone(), vec![0.0; param.numel()]));
     let weights: Weights = graph.params().into_iter().map(zeros).collect();
-    Ok(lower(graph, &weights, patch, Heads::Main, limits)?.bytes())
+    Ok(lower(graph, &weights, patch, heads, limits)?.bytes())
 }
 
 /// Slabs bound activations; this bounds what they do not: weights, workgroup counts and workgroup memory, which wgpu does not
