@@ -5,7 +5,7 @@
 // Tensors are [z][channel/4][y][x] of vec4; w is [tap z][tap y][tap x][channel/4]. A thread computes STRIP neighbours in x,
 // so that a row of inputs is loaded once for all of them. The bound slab of x starts at global plane `in_first`,
 // that of y at `out_first`.
-// Constants from the plan: KERNEL, STRIDE.
+// Constants from the plan: KERNEL, STRIDE, STRIP.
 
 struct Params {
     out_x: u32,
@@ -26,7 +26,6 @@ struct Params {
 @group(0) @binding(3) var<storage, read> bias: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read_write> y: array<Stored>;
 
-const STRIP: u32 = 4u;
 const ROW: u32 = (STRIP - 1u) * STRIDE + KERNEL;
 const PAD: i32 = i32(KERNEL / 2u);
 

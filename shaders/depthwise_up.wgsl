@@ -2,7 +2,8 @@
 //
 //   y[o] = b + sum over t with (o + KERNEL/2 - t) even of w[t] x[(o + KERNEL/2 - t) / 2]
 //
-// Tensors are [z][channel/4][y][x] of vec4; w is [tap z][tap y][tap x][channel/4]. One thread per output voxel. The bound
+// Tensors are [z][channel/4][y][x] of vec4; w is [tap z][tap y][tap x][channel/4]. One thread per output voxel, which has at most
+// ((KERNEL + 1) / 2)^3 of the taps: those of its own parity. The bound
 // slab of x starts at global plane `in_first`, that of y at `out_first`.
 // Constants from the plan: KERNEL.
 

@@ -4,6 +4,7 @@
 //
 // `divisor` is the channel count for the mean (public MedNeXt code) and 1 for the sum (paper text). The offset beta is folded
 // into the bias of the compressing convolution when weights are packed. Padding channels have h = 0 and add nothing.
+// One workgroup: there are at most a few thousand channels, and all must be summed before the first factor is known.
 
 struct Params {
     hidden4: u32,

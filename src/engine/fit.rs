@@ -1,6 +1,6 @@
 //! Making a network fit a device: ways of running it with ever less memory.
 //!
-//! Every way gives the same answer, except half precision, which the user must allow. The patch is never made smaller: norm
+//! Every way gives the same answer but for rounding, except half precision, which the user must allow. The patch is never made smaller: norm
 //! statistics depend on it.
 
 use std::fmt;
@@ -12,6 +12,7 @@ use crate::device::Device;
 use crate::memory::available_memory_bytes;
 use crate::plan::{Limits, Precision};
 use crate::runner::{EngineError, Runner, TileOutput};
+use crate::selftest;
 
 /// How exact the user wants the result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -92,10 +93,8 @@ fn ladder(limits: Limits, choice: PrecisionChoice, has_f16: bool) -> Vec<Rung> {
     let small_slabs = Limits { store_up_bytes: limits.store_up_bytes.min(16 << 20), store_hidden_bytes: 0, ..fast };
     let slab_hidden_bytes = limits.slab_hidden_bytes.min(1 << 20);
     let recompute = Limits { store_hidden_channels: usize::MAX, slab_hidden_bytes, ..small_slabs };
-    let refused =
-        (choice == PrecisionChoice::F16 && !has_f16).then_some("this device has no half precision; computing in single precision");
     let mut rungs = vec![
-        Rung { limits: fast, note: refused },
+        Rung { limits: fast, note: None },
         Rung { limits: small_slabs, note: Some("to save memory, large results are computed in smaller pieces; the result is the same") },
         Rung {
             limits: recompute,
@@ -130,10 +129,15 @@ impl Device {
         for Rung { limits, note } in ladder(self.limits(), allowance.precision, self.has_f16()) {
             // Asked before the network takes its share.
             let available_bytes = cap.or_else(|| self.host_memory());
+            if let Self::Gpu(gpu) = self {
+                selftest::check_network(gpu, &limits, config.kernel)?;
+            }
             match self.runners_within(config, folds, patch, output, limits, cap) {
                 Ok((needed_bytes, runners)) => {
                     let memory = Memory { needed_bytes, available_bytes };
-                    let notes = note.map(str::to_owned).into_iter().collect();
+                    let refused = allowance.precision == PrecisionChoice::F16 && limits.precision == Precision::F32;
+                    let refused = refused.then_some("this device has no half precision; computing in single precision");
+                    let notes = refused.into_iter().chain(note).map(str::to_owned).collect();
                     return Ok(Prepared { runners, device: self.clone(), memory, precision: limits.precision, notes });
                 }
                 Err(EngineError::DoesNotFit(sentence)) => reason.get_or_insert(sentence),

@@ -145,6 +145,9 @@ const LANES: u32 = 4;
 /// Neighbours in x that a thread of `depthwise_subgroup` computes, in each of two rows.
 pub const DEPTHWISE_STRIP: u32 = 8;
 
+/// Voxels along x a thread of `depthwise` computes.
+pub const DEPTHWISE_PLAIN_STRIP: u32 = 4;
+
 /// Threads of a workgroup, except of those that are one subgroup.
 pub const THREADS: u32 = 64;
 
@@ -268,7 +271,7 @@ impl Kernel {
             Self::Depthwise { kernel, subgroup: Some(threads), .. } => {
                 vec![("KERNEL", kernel), ("STRIP", DEPTHWISE_STRIP), ("ROW", DEPTHWISE_STRIP + kernel - 1), ("GROUP", threads)]
             }
-            Self::Depthwise { kernel, stride, .. } => vec![("KERNEL", kernel), ("STRIDE", stride)],
+            Self::Depthwise { kernel, stride, .. } => vec![("KERNEL", kernel), ("STRIDE", stride), ("STRIP", DEPTHWISE_PLAIN_STRIP)],
             Self::ColumnSum { threads } => vec![("THREADS", threads)],
             Self::DepthwiseUp { kernel } => vec![("KERNEL", kernel)],
             Self::GrnPartial(tile) => vec![("IN4", tile.in4), ("VOXELS", tile.voxels), ("LANES", tile.lanes), ("PARTS", tile.split)],

@@ -6,7 +6,7 @@ use mednext::{Config, Generation, Preset, graph};
 
 use crate::cpu::{tile_accumulate, tile_extract};
 use crate::gpu::{Gpu, GpuRunner, GpuWindow};
-use crate::plan::{Heads, Limits, lower};
+use crate::plan::{Heads, Limits, Precision, lower};
 use crate::runner::{EngineError, OutputPlanes, Runner, TileRun, WindowShape};
 use crate::selftest::{noise, noise_weights, same_result};
 
@@ -23,7 +23,7 @@ pub(crate) fn check_window(gpu: &Arc<Gpu>) -> Result<(), EngineError> {
     let case = WindowCase::new(shape, config.in_channels, runs);
     let got = case.on_device(&runners, gpu.limits(), 0)?.concat();
     let want = case.on_host(&mut runners)?.concat();
-    same_result(&got, &want).map_err(|difference| {
+    same_result(&got, &want, Precision::F32).map_err(|difference| {
         EngineError::Device(format!(
             "{} moves data wrongly (its sums are off by {difference:.1e} of their range); update the graphics driver, or use --device cpu",
             gpu.description()

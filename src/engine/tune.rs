@@ -104,17 +104,13 @@ impl Probe {
         Ok(Self { channels, graph, weights, patch, input, want })
     }
 
-    /// Time of the fastest run, if the device computes what the CPU engine computes.
+    /// Time of the fastest run, if the device computes what the CPU engine computes. A way that a driver refuses is none.
     fn time(&self, gpu: &Arc<Gpu>, limits: Limits) -> Option<Duration> {
         let plan = lower(&self.graph, &self.weights, self.patch, Heads::Features, limits).ok()?;
-        let mut runner = GpuRunner::new(Arc::clone(gpu), plan).ok()?;
-        let got = runner.run_all(&self.input, &|| false).ok()?.remove(0);
-        same_result(&got, &self.want).ok()?;
-        let run = |runner: &mut GpuRunner| {
-            let started = Instant::now();
-            runner.run_all(&self.input, &|| false).ok().map(|_| started.elapsed())
-        };
-        (0..RUNS).map(|_| run(&mut runner)).collect::<Option<Vec<_>>>()?.into_iter().min()
+        let mut runner = gpu.trial(|| GpuRunner::new(Arc::clone(gpu), plan).ok())??;
+        let got = gpu.trial(|| runner.run_all(&self.input, &|| false).ok())??.remove(0);
+        same_result(&got, &self.want, limits.precision).ok()?;
+        (0..RUNS).map(|_| runner.time().ok()).collect::<Option<Vec<_>>>()?.into_iter().min()
     }
 }
 
@@ -134,10 +130,17 @@ pub(crate) fn tune(gpu: &Arc<Gpu>, budget: Duration) -> Result<Tuning, EngineErr
     let deadline = Instant::now() + budget;
     let base = Limits { store_hidden_bytes: u64::MAX, ..gpu.limits() };
     let mut best = Tuning::of(&base);
+    // Of ways that were all tried in time; one that had no rival has not won.
     let fastest = |probe: &Probe, ways: &[Tuning]| {
-        let timed = ways.iter().take_while(|_| Instant::now() < deadline);
-        let timed = timed.filter_map(|way| Some((probe.time(gpu, way.apply(base))?, *way)));
-        timed.min_by_key(|(time, _)| *time).map(|(_, way)| way)
+        let mut best: Option<(Duration, Tuning)> = None;
+        for way in ways {
+            if Instant::now() >= deadline {
+                return None;
+            }
+            let time = probe.time(gpu, way.apply(base));
+            best = best.into_iter().chain(time.map(|time| (time, *way))).min_by_key(|(time, _)| *time);
+        }
+        best.map(|(_, way)| way)
     };
 
     let deep = Probe::new(128, 512, [16, 16, 16])?;
@@ -167,6 +170,7 @@ pub(crate) fn tune(gpu: &Arc<Gpu>, budget: Duration) -> Result<Tuning, EngineErr
             None => break,
         }
     }
+    gpu.check()?;
     Ok(best)
 }
 

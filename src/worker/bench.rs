@@ -24,8 +24,9 @@ pub(crate) fn bench(job: &BenchJob, run: &mut Run<'_>) -> Result<BenchReport, Fa
     let graph = graph(&config).map_err(|error| usage(error.to_string()))?;
     config.check_patch(job.patch).map_err(|error| usage(error.to_string()))?;
     run.stage(Stage::PreparingDevice)?;
-    let device = Device::open(session::device_choice(&job.device)?).map_err(|error| failure::engine(&error))?.device;
-    tuning::apply(&device, Measure::IfUnknown);
+    let choice = session::device_choice(&job.device)?;
+    let opened = Device::open(choice).map_err(|error| failure::engine(&error))?;
+    let device = tuning::apply(opened.device, choice, Measure::IfUnknown).map_err(|error| failure::engine(&error))?;
     let precision = precision(&job.precision, &device)?;
     let limits = Limits { precision, ..device.limits() };
     let weights = noise_weights(&graph);

@@ -22,16 +22,15 @@ pub(crate) fn doctor(job: &DoctorJob, run: &mut Run<'_>) -> Result<DoctorReport,
     }
     run.stage(Stage::PreparingDevice)?;
     let opened = Device::open(choice).map_err(|error| failure::engine(&error))?;
-    if job.tune {
-        tuning::apply(&opened.device, Measure::Again);
-    }
+    let measure = if job.tune { Measure::Again } else { Measure::IfUnknown };
+    let device = tuning::apply(opened.device, choice, measure).map_err(|error| failure::engine(&error))?;
     Ok(DoctorReport {
         software: SOFTWARE.to_owned(),
         system: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
         threads: std::thread::available_parallelism().map_or(1, usize::from),
         adapters,
-        chosen: opened.device.describe(),
-        tuning: opened.device.tuning().map(|tuning| tuning.to_string()),
+        chosen: device.describe(),
+        tuning: device.tuning().map(|tuning| tuning.to_string()),
     })
 }
 

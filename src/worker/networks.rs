@@ -81,6 +81,10 @@ impl Networks {
         let model = weights::open(&self.model, self.folds.as_deref()).ok().filter(|model| model.sha256() == self.sha256)?;
         let again = if self.reopened { None } else { Device::open(self.choice).ok() };
         self.reopened = true;
+        let again = again.and_then(|opened| {
+            let device = tuning::apply(opened.device, self.choice, Measure::IfUnknown).ok()?;
+            Some(engine::Opened { device, doubts: opened.doubts })
+        });
         let again = again.and_then(|opened| prepare(&model, &opened.device, self.allowance).ok());
         let (prepared, runners) = again.or_else(|| prepare(&model, &Device::Cpu, self.allowance).ok())?;
         let before = std::mem::replace(&mut self.device, prepared.device).describe();
@@ -97,7 +101,6 @@ impl Networks {
 fn prepare(model: &Model, device: &Device, allowance: Allowance) -> Result<(Prepared, Vec<FoldRunner>), Failure> {
     let output = pipeline::preferred_output(model.config.classes, model.config.width, model.folds.len());
     let weights: Vec<&Weights> = model.folds.iter().map(|fold| &fold.weights).collect();
-    tuning::apply(device, Measure::IfUnknown);
     let prepared = device.prepare(&model.config, &weights, model.plan.patch_size, output, allowance);
     let mut prepared = prepared.map_err(|error| failure::engine(&error))?;
     let runners = std::mem::take(&mut prepared.runners);

@@ -18,6 +18,7 @@ use crate::networks::{Networks, Wanted};
 use crate::probabilities::{self, ProbabilityStore};
 use crate::run::Run;
 use crate::study::Loaded;
+use crate::tuning::{self, Measure};
 use crate::{SOFTWARE, failure, weights};
 
 /// Warning code of a driver known to compute wrongly, or of a device passed over.
@@ -114,6 +115,7 @@ impl Session {
         for text in opened.doubts {
             run.warn(Notice { code: DEVICE.to_owned(), text });
         }
+        let device = tuning::apply(opened.device, choice, Measure::IfUnknown).map_err(|error| failure::engine(&error))?;
         let wanted = Wanted {
             model_path: settings.model.to_owned(),
             folds: settings.folds,
@@ -121,7 +123,7 @@ impl Session {
             choice,
             allowance: settings.allowance()?,
         };
-        let (networks, folds, notes) = Networks::open(&model, &opened.device, wanted)?;
+        let (networks, folds, notes) = Networks::open(&model, &device, wanted)?;
         for text in notes {
             run.warn(Notice { code: MEMORY.to_owned(), text });
         }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use directories::ProjectDirs;
-use engine::{Device, Tuning};
+use engine::{Device, DeviceChoice, EngineError, Tuning};
 use formats::write_atomically;
 use serde::{Deserialize, Serialize};
 
@@ -30,26 +30,30 @@ pub(crate) enum Measure {
     Again,
 }
 
-/// Lets a device run as is fastest on it. Failing to find that out, or to keep it, costs speed and nothing else.
-pub(crate) fn apply(device: &Device, measure: Measure) {
-    let Some(adapter) = device.tuning_identity() else { return };
+/// Lets a device run as is fastest on it; if looking for that makes it fail, it is opened again as it was, and not tried again.
+pub(crate) fn apply(device: Device, choice: DeviceChoice, measure: Measure) -> Result<Device, EngineError> {
+    let Some(adapter) = device.tuning_identity() else { return Ok(device) };
     let path = path(&adapter);
     let known = path.as_ref().filter(|_| measure == Measure::IfUnknown).and_then(|path| read(path, &adapter));
     if known.is_some_and(|tuning| device.use_tuning(tuning)) || (measure == Measure::IfUnknown && device.is_software()) {
-        return;
+        return Ok(device);
     }
-    match device.tune(BUDGET) {
-        Ok(Some(tuning)) => {
-            tracing::info!(?tuning, "tuned {adapter}");
-            if let Some(path) = path
-                && let Err(error) = write(&path, Kept { adapter, tuning })
-            {
-                tracing::info!("the tuning cannot be kept in {}: {error}", path.display());
-            }
+    let (device, tuning) = match device.tune(BUDGET) {
+        Ok(tuning) => (device, tuning),
+        Err(error) => {
+            tracing::warn!("{adapter} could not be tuned: {error}");
+            let untouched = device.tuning();
+            device.abandon();
+            (Device::open(choice)?.device, untouched)
         }
-        Ok(None) => {}
-        Err(error) => tracing::warn!("{adapter} could not be tuned: {error}"),
+    };
+    tracing::info!(?tuning, "tuned {adapter}");
+    if let (Some(path), Some(tuning)) = (path, tuning)
+        && let Err(error) = write(&path, Kept { adapter, tuning })
+    {
+        tracing::info!("the tuning cannot be kept in {}: {error}", path.display());
     }
+    Ok(device)
 }
 
 /// `None` where the system has no cache folder.

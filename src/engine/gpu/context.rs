@@ -1,8 +1,9 @@
 //! One opened graphics device: compiled kernels, and the errors drivers report late.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use super::adapter::{driver_warning, enumerate};
 use crate::kernels::{Gemm, Kernel, WORKGROUP_BYTES};
@@ -12,6 +13,11 @@ use crate::tune::Tuning;
 
 /// Offset alignment of bindings that every adapter accepts.
 pub(super) const ALIGN_BYTES: usize = 256;
+
+/// Most bytes the driver stages at once.
+const UPLOAD_BYTES: usize = 64 << 20;
+/// A submission takes about 50 ms; a device that is silent for so long does not come back.
+const HUNG: Duration = Duration::from_secs(60);
 
 /// Of software drivers, whose speed depends little on it: a plane of a wide patch must fit.
 const SLAB_HIDDEN_BYTES: u64 = 16 << 20;
@@ -27,9 +33,14 @@ pub struct Gpu {
     warning: Option<String>,
     shares_host_memory: bool,
     is_software: bool,
+    /// Ways of computing that have agreed with the CPU engine.
+    passed: Mutex<HashSet<Variant>>,
     pipelines: Mutex<HashMap<(Kernel, Precision), wgpu::ComputePipeline>>,
     failure: Arc<Mutex<Option<String>>>,
 }
+
+/// What changes the text of the kernels: precision, shape of products, edge of the depthwise kernel.
+pub(crate) type Variant = (Precision, Gemm, usize);
 
 impl Gpu {
     /// Opens the adapter at `index` of [`adapters`](super::adapters), or the best one.
@@ -80,6 +91,7 @@ impl Gpu {
             warning: driver_warning(info.device_type, &info.driver_info),
             device,
             queue,
+            passed: Mutex::new(HashSet::new()),
             pipelines: Mutex::new(HashMap::new()),
             failure,
         })
@@ -178,9 +190,39 @@ impl Gpu {
         }
     }
 
+    /// Sends values to a buffer in pieces, so that the driver never holds a second copy of them all.
+    pub(super) fn upload(&self, buffer: &wgpu::Buffer, bytes: &[u8]) -> Result<(), EngineError> {
+        for (i, piece) in bytes.chunks(UPLOAD_BYTES).enumerate() {
+            self.queue.write_buffer(buffer, (i * UPLOAD_BYTES) as u64, piece);
+            self.queue.submit([]);
+            self.wait(None)?;
+        }
+        Ok(())
+    }
+
+    /// Does something that a driver may refuse; a refusal leaves the device as it was.
+    pub(crate) fn trial<T>(&self, attempt: impl FnOnce() -> T) -> Option<T> {
+        let filters = [wgpu::ErrorFilter::Internal, wgpu::ErrorFilter::Validation, wgpu::ErrorFilter::OutOfMemory];
+        let scopes = filters.map(|filter| self.device.push_error_scope(filter));
+        let made = attempt();
+        // Scopes close in the opposite order.
+        let errors = scopes.into_iter().rev().filter_map(|scope| pollster::block_on(scope.pop())).count();
+        (errors == 0).then_some(made)
+    }
+
+    /// Whether a way of computing has agreed with the CPU engine.
+    pub(crate) fn has_passed(&self, variant: Variant) -> bool {
+        self.passed.lock().unwrap_or_else(PoisonError::into_inner).contains(&variant)
+    }
+
+    /// Remembers that it has.
+    pub(crate) fn passed(&self, variant: Variant) {
+        self.passed.lock().unwrap_or_else(PoisonError::into_inner).insert(variant);
+    }
+
     /// Waits for a submission, or for all of them.
     pub(super) fn wait(&self, submission: Option<wgpu::SubmissionIndex>) -> Result<(), EngineError> {
-        let poll = wgpu::PollType::Wait { submission_index: submission, timeout: None };
+        let poll = wgpu::PollType::Wait { submission_index: submission, timeout: Some(HUNG) };
         // Where waiting itself finds the device lost, wgpu tells the callback and then panics.
         let polled = catch_unwind(AssertUnwindSafe(|| self.device.poll(poll)));
         self.check()?;
@@ -199,7 +241,7 @@ impl Gpu {
     }
 
     /// Fails if the driver has reported an error since the device was opened.
-    pub(super) fn check(&self) -> Result<(), EngineError> {
+    pub(crate) fn check(&self) -> Result<(), EngineError> {
         match &*self.failure.lock().unwrap_or_else(PoisonError::into_inner) {
             None => Ok(()),
             Some(reason) => Err(EngineError::Device(reason.clone())),

@@ -51,7 +51,7 @@ impl GpuRunner {
     fn with_arena(gpu: Arc<Gpu>, mut plan: Plan, arena: Arc<Arena>) -> Result<Self, EngineError> {
         let weight_bytes = (plan.weights.len() * size_of::<Vec4>()) as u64;
         let weights = gpu.allocated("weights", weight_bytes, || gpu.storage_buffer("weights", weight_bytes))?;
-        gpu.queue.write_buffer(&weights, 0, bytemuck::cast_slice(&plan.weights));
+        gpu.upload(&weights, bytemuck::cast_slice(&plan.weights))?;
         // The device has them now.
         plan.weights = Vec::new();
         let params = params_buffer(&gpu, &plan);
@@ -114,6 +114,15 @@ impl GpuRunner {
             Ok(values)
         });
         outputs.collect()
+    }
+
+    /// Time of one run on what the buffers hold, without upload and reading back.
+    pub(crate) fn time(&self) -> Result<Duration, EngineError> {
+        let mut turn = self.arena.turn();
+        let started = Instant::now();
+        turn.run(&self.gpu, self.steps.iter(), &|| false)?;
+        turn.finish(&self.gpu)?;
+        Ok(started.elapsed())
     }
 
     /// Runs every dispatch in a submission of its own and hands its time, waiting included, to `observe`.

@@ -11,8 +11,8 @@ use mednext::{Block, BlockKind, GrnReduction};
 use super::lower::{Lowering, Placement, spill_planes};
 use super::pack::PackedBlock;
 use super::scratch::{Pass, Scratch};
-use super::{Range, Source, Tensor};
-use crate::kernels::{DEPTHWISE_STRIP, Kernel, THREADS, Tile};
+use super::{Precision, Range, Source, Tensor};
+use crate::kernels::{DEPTHWISE_PLAIN_STRIP, DEPTHWISE_STRIP, Kernel, THREADS, Tile};
 use crate::params;
 use crate::runner::EngineError;
 
@@ -132,8 +132,8 @@ impl Lowering {
         (stored || group_bytes <= self.limits.slab_hidden_bytes).then_some(Hidden { stored, ..hidden })
     }
 
-    /// Slabs of `d` for a pass that also binds `other` vec4 per plane, and those of `hidden`.
-    fn block_slabs(&self, c: &Context<'_>, other: usize, hidden: Option<Hidden>, flops: u64) -> Result<Vec<(usize, usize)>, EngineError> {
+    /// Slabs of `d` for a pass that also binds `other` bytes per plane, and those of `hidden`.
+    fn block_slabs(&self, c: &Context<'_>, other: u64, hidden: Option<Hidden>, flops: u64) -> Result<Vec<(usize, usize)>, EngineError> {
         // Input planes that n output planes reach: n + k - 1, 2n + k - 2, and at most n + k/2 + 1.
         let (stride, halo) = match c.block.kind {
             BlockKind::Same => (1, c.block.kernel - 1),
@@ -142,7 +142,7 @@ impl Lowering {
         };
         let vec4_bytes = self.limits.precision.vec4_bytes();
         let haloed_bytes = vec4_bytes * (stride * c.x.plane()) as u64;
-        let bytes = vec4_bytes * c.d.plane().max(other).max(hidden.map_or(0, Hidden::per_plane)) as u64;
+        let bytes = other.max(vec4_bytes * c.d.plane().max(hidden.map_or(0, Hidden::per_plane)) as u64);
         let group = hidden.map_or(1, |hidden| hidden.planes);
         let mut pass = Pass { planes: c.d.size_zyx[0], bytes, haloed_bytes, halo: halo as u64, flops, group };
         let mut slabs = self.slabs(pass)?;
@@ -158,11 +158,17 @@ impl Lowering {
             pass.flops = self.limits.dispatch_flops.div_ceil(fit.max(1)).max(1);
             slabs = self.slabs(pass)?;
         }
+        // Planes of the first level, where alone there is a split, are groups of their own: they have more voxels than a tile.
+        debug_assert!(c.split == c.d.size_zyx[0] || group == 1, "a group of planes would be torn apart");
         if let Some(at) = slabs.iter().position(|(z0, z1)| (z0 + 1..*z1).contains(&c.split)) {
             let (z0, z1) = slabs[at];
             slabs.splice(at..=at, [(z0, c.split), (c.split, z1)]);
         }
         Ok(slabs)
+    }
+
+    fn plane_bytes(&self, tensor: Tensor) -> u64 {
+        tensor.plane() as u64 * self.limits.precision.vec4_bytes()
     }
 
     /// Where the planes `z0..z1` of the depthwise result lie.
@@ -211,7 +217,7 @@ impl Lowering {
             Kernel::Depthwise { subgroup: Some(group), .. } => {
                 (size_x.div_ceil(DEPTHWISE_STRIP as usize) * size_y.div_ceil(2), group as usize)
             }
-            Kernel::Depthwise { .. } => (size_x.div_ceil(4) * size_y, THREADS as usize),
+            Kernel::Depthwise { .. } => (size_x.div_ceil(DEPTHWISE_PLAIN_STRIP as usize) * size_y, THREADS as usize),
             _ => (c.d.plane_voxels(), THREADS as usize),
         };
         let d = Self::d_planes(c, z0, z1);
@@ -254,7 +260,7 @@ impl Lowering {
         let tiles = d.plane_voxels().div_ceil(tile.voxels as usize);
         let rows = tiles * tile.split as usize;
         let flops = (2 * d.channels * c.block.hidden * d.plane_voxels()) as u64;
-        for (z0, z1) in self.block_slabs(c, rows * hidden4, None, flops)? {
+        for (z0, z1) in self.block_slabs(c, (rows * hidden4) as u64 * Precision::F32.vec4_bytes(), None, flops)? {
             if !c.stored {
                 self.depthwise(c, z0, z1);
             }
@@ -346,7 +352,7 @@ impl Lowering {
         let tiles = d.plane_voxels().div_ceil(tile.voxels as usize);
         let scale = self.scale(c);
         let flops = (2 * (d.channels + y.channels) * c.block.hidden * d.plane_voxels()) as u64;
-        for (z0, z1) in self.block_slabs(c, y.plane(), None, flops)? {
+        for (z0, z1) in self.block_slabs(c, self.plane_bytes(y), None, flops)? {
             if !c.stored {
                 self.depthwise(c, z0, z1);
             }
@@ -377,7 +383,7 @@ impl Lowering {
             let bytes = self.limits.precision.vec4_bytes() * y.plane().max(hidden.per_plane()) as u64;
             self.slabs(Pass { planes: d.size_zyx[0], bytes, haloed_bytes: 0, halo: 0, flops, group: hidden.planes })?
         } else {
-            self.block_slabs(c, y.plane(), Some(hidden), flops.max(Self::expand_flops(c)))?
+            self.block_slabs(c, self.plane_bytes(y), Some(hidden), flops.max(Self::expand_flops(c)))?
         };
         for (z0, z1) in slabs {
             if !hidden.stored {

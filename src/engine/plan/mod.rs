@@ -53,7 +53,7 @@ pub struct Limits {
     pub dispatch_flops: u64,
     /// Workgroups along one axis of a dispatch.
     pub groups: u32,
-    /// Memory the tiles of `mlp` and `grn_partial` may take.
+    /// Workgroup memory the tiles of `mlp`, `grn_partial`, `expand` and `compress` may take.
     pub tile_bytes: u32,
     /// Depthwise results of up blocks above this size are computed again per slab in every pass, not stored.
     pub store_up_bytes: u64,

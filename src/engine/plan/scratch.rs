@@ -9,7 +9,7 @@ pub(super) struct Scratch;
 impl Scratch {
     /// Depthwise results, and the tile itself before the stem has read it; expanded activations where these are stored.
     pub(super) const WIDE: usize = 0;
-    /// Depthwise results of blocks whose expanded activation lies in [`WIDE`](Self::WIDE).
+    /// Depthwise results of blocks whose expanded activation lies in [`WIDE`](Self::WIDE), and slabs of expanded activations.
     pub(super) const NARROW: usize = 1;
     pub(super) const NORM_PARTIAL: usize = 2;
     pub(super) const AFFINE: usize = 3;

@@ -48,6 +48,10 @@ impl Tensor {
     pub fn pack(&self, from: &[f32], to: &mut [Vec4]) {
         let (volume, area) = (self.voxels(), self.plane_voxels());
         for (z, plane) in to.chunks_mut(self.plane()).take(self.size_zyx[0]).enumerate() {
+            if !self.channels.is_multiple_of(4) {
+                // What the buffer held before may be infinite, and zero weights would not undo that.
+                plane[self.channels / 4 * area..][..area].fill(Vec4::default());
+            }
             for (c, values) in (0..self.channels).map(|c| (c, &from[c * volume + z * area..][..area])) {
                 for (to, value) in plane[c / 4 * area..][..area].iter_mut().zip(values) {
                     to.0[c % 4] = *value;
@@ -78,7 +82,7 @@ mod tests {
     fn packing_round_trips_with_padding() {
         let tensor = Tensor { buffer: 0, channels: 6, size_zyx: [3, 2, 5] };
         let values: Vec<f32> = (0..6 * 30).map(|i| i as f32).collect();
-        let mut packed = vec![Vec4::default(); tensor.len()];
+        let mut packed = vec![Vec4([f32::NAN; 4]); tensor.len()];
         tensor.pack(&values, &mut packed);
         assert_eq!(packed[tensor.plane() + 10 + 3].0, [133.0, 163.0, 0.0, 0.0], "plane 1, channels 4 and 5, voxel 3");
         let mut back = vec![0.0; values.len()];
