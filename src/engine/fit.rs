@@ -129,8 +129,12 @@ impl Device {
         for Rung { limits, note } in ladder(self.limits(), allowance.precision, self.has_f16()) {
             // Asked before the network takes its share.
             let available_bytes = cap.or_else(|| self.host_memory());
-            if let Self::Gpu(gpu) = self {
-                selftest::check_network(gpu, &limits, config.kernel)?;
+            // A way that computes wrongly is passed over like one that does not fit.
+            if let Self::Gpu(gpu) = self
+                && let Err(error) = selftest::check_network(gpu, &limits, config.kernel)
+            {
+                reason.get_or_insert(error.to_string());
+                continue;
             }
             match self.runners_within(config, folds, patch, output, limits, cap) {
                 Ok((needed_bytes, runners)) => {
@@ -149,7 +153,7 @@ impl Device {
             return Err(EngineError::DoesNotFit(reason));
         }
         let mut prepared = Self::Cpu.prepare(config, folds, patch, output, allowance)?;
-        prepared.notes.insert(0, format!("the model does not fit {} ({reason}); it runs on the processor instead", self.describe()));
+        prepared.notes.insert(0, format!("{} cannot run the model ({reason}); it runs on the processor instead", self.describe()));
         Ok(prepared)
     }
 

@@ -84,6 +84,7 @@ fn segment_folder(job: &SegmentJob, settings: &Settings<'_>, folder: &Path, case
             && let Some(next) = cases.get(index + 1)
             // A mask that is there is compared with its source first; most need no second reading.
             && !output_of(next).exists()
+            && check_mask_replaceable(&output_of(next), Existing::from_flag(job.overwrite)).is_ok()
             && let Ok(channels) = &next.channels
         {
             ahead = Some(Ahead::start(channels.clone(), case_options(job), session.plan().clone()));

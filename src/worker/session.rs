@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::{Instant, SystemTime};
 
-use engine::{Allowance, Device, DeviceChoice};
+use engine::{Allowance, Device, DeviceChoice, Precision};
 use formats::nifti::{self, NiftiPlacement};
 use jobs::{Failure, FailureKind, ModelIdentity, Notice, Parameters, Provenance, SourceIdentity, Stage, StructureReport, utc_timestamp};
 use mednext::{InferencePlan, Model, ModelLabels, Normalization};
@@ -212,8 +212,13 @@ impl Session {
         let started = Instant::now();
         let Ready { case, identity: source, placement } = ready;
         let preprocessing = case.time();
+        self.parameters.precision = self.networks.precision().to_string();
         let mut store = if save_probabilities { Some(self.probability_store(output)?) } else { None };
+        let before = self.networks.precision();
         let mask = self.predict(case, store.as_mut(), run)?;
+        // Where another device took over, the mask is as exact as the coarser of both.
+        let coarser = if before == Precision::F16 { before } else { self.networks.precision() };
+        self.parameters.precision = coarser.to_string();
 
         run.stage(Stage::Writing)?;
         if let Some(store) = store {
@@ -234,8 +239,6 @@ impl Session {
             seconds: (preprocessing + started.elapsed()).as_secs_f64(),
         };
         pending.commit(output, &provenance)?;
-        // The next case runs whole on what took over; this one's mask is as exact as the coarser of both.
-        self.parameters.precision = self.networks.precision().to_string();
         let structures = structures(&mask);
         Ok(Finished { mask, provenance, structures })
     }

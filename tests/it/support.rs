@@ -40,6 +40,10 @@ pub(crate) fn voxelry<A: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = 
 
 /// Runs a command without inherited log settings.
 pub(crate) fn run(command: &mut Command) -> Ran {
+    // The person's own tuning is neither used nor replaced.
+    if !command.get_envs().any(|(name, _)| name == "XDG_CACHE_HOME") {
+        command.env("XDG_CACHE_HOME", Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache"));
+    }
     let output = command.env_remove("RUST_LOG").output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     Ran { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
