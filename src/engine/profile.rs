@@ -40,7 +40,8 @@ pub struct Profile {
     pub kernels: Vec<KernelTime>,
 }
 
-/// Runs `repeat` tiles under `limits`, which are the device's or tighter, then one more kernel by kernel. `between` is told before the first and after each repeated tile.
+/// Runs `repeat` tiles under `limits`, which are the device's or tighter, then one more kernel by kernel. `between` is told before the
+/// first and after each repeated tile.
 pub fn profile(
     device: &Device,
     graph: &Graph,

@@ -3,8 +3,9 @@
 //! Depthwise convolution with instance statistics; expand and GELU with GRN statistics; compress and residual, in place. Between
 //! the last two the expanded activation is either stored or computed again: with few channels arithmetic is cheaper than
 //! traffic, and the tensor would be the largest of the network. What is computed again goes through a slab of scratch from the
-//! kernel that expands to the one that compresses, or, where workgroup memory is fast, is used up in the kernel that made it. The depthwise result of a large up block is computed again, slab
-//! by slab, in every pass that reads it: at a 128^3 patch it alone would take 500 MiB.
+//! kernel that expands to the one that compresses, or, where workgroup memory is fast, is used up in the kernel that made it. The
+//! depthwise result of a large up block is computed again, slab by slab, in every pass that reads it: at a 128^3 patch it alone
+//! would take 500 MiB.
 
 use mednext::{Block, BlockKind, GrnReduction};
 
