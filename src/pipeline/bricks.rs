@@ -2,18 +2,18 @@
 //! fewest voxels open, and a brick leaves as soon as no later tile touches it.
 
 use std::collections::HashMap;
-use std::time::{Duration, Instant};
 
-use engine::{Cancelled, OutputPlanes, TileRun, WindowShape, available_memory_bytes, output_plane, tile_accumulate, tile_extract};
+use engine::{Cancelled, OutputPlanes, TileRun, WindowShape, output_plane, tile_accumulate, tile_extract};
 use ndarray::{Array4, s};
 use rayon::prelude::*;
 use volume::Region;
 
+use crate::accumulate::divide_by_weights;
 use crate::error::PipelineError;
 use crate::layout::Layout;
 use crate::predict::{Ensemble, FoldRunner};
 use crate::tiles::gaussian;
-use crate::window::Window;
+use crate::window::{Window, refuse_beyond_memory};
 
 /// A finished part of the image.
 pub(crate) struct Brick {
@@ -29,7 +29,7 @@ pub(crate) struct Brick {
 pub(crate) type BrickSink<'a> = dyn FnMut(Brick) -> Result<(), PipelineError> + 'a;
 
 impl Window<'_> {
-    /// Runs every tile and hands on every brick; returns the time spent inside the networks.
+    /// Runs every tile and hands on every brick.
     pub(crate) fn predict_bricks(
         &self,
         layout: &Layout,
@@ -37,37 +37,27 @@ impl Window<'_> {
         ensemble: &Ensemble,
         on_run: &mut dyn FnMut(usize),
         on_brick: &mut BrickSink<'_>,
-    ) -> Result<Duration, PipelineError> {
+    ) -> Result<(), PipelineError> {
         self.check_memory(layout, ensemble.channels)?;
         let shape = WindowShape { patch: self.grid.patch, size: self.grid.size, channels: ensemble.channels };
         let image: Vec<&[f32]> =
             self.image.iter().map(|channel| channel.as_slice().expect("network images are in standard layout")).collect();
-        let mut sums = Sums { layout, shape, gaussian: gaussian(shape.patch), open: HashMap::new() };
+        let mut sums = OpenBricks { layout, shape, gaussian: gaussian(shape.patch), open: HashMap::new() };
         let voxels: usize = shape.patch.iter().product();
         let mut input = vec![0.0; image.len() * voxels];
-        let (mut in_network, mut done) = (Duration::ZERO, 0);
+        let mut done = 0;
 
         for tile in layout.tiles() {
             let origin = std::array::from_fn(|a| self.grid.starts[a][tile[a]]);
-            for (fold, (FoldRunner { runner, .. }, slot)) in folds.iter_mut().zip(&ensemble.slots).enumerate() {
+            for (fold, FoldRunner { runner, .. }) in folds.iter_mut().enumerate() {
                 for flips in self.mirrorings.iter().copied() {
                     if (self.cancelled)() {
                         return Err(Cancelled.into());
                     }
-                    let share = slot.share / self.mirrorings.len() as f32;
-                    let counts = fold == 0 && flips == [false; 3];
-                    let run = TileRun { origin, flips, first_channel: slot.first_channel, share, counts };
+                    let run = self.tile_run(ensemble, fold, origin, flips);
                     tile_extract(&shape, &run, &image, &mut input);
-                    let started = Instant::now();
                     sums.open(tile);
-                    let mut adding = Duration::ZERO;
-                    let mut on_planes = |output: OutputPlanes<'_>| {
-                        let started = Instant::now();
-                        sums.add(&run, output);
-                        adding += started.elapsed();
-                    };
-                    runner.run_planes(&input, &mut on_planes, &self.cancelled)?;
-                    in_network += started.elapsed() - adding;
+                    runner.run_planes(&input, &mut |output| sums.add(&run, output), &self.cancelled)?;
                     done += 1;
                     on_run(done);
                 }
@@ -76,23 +66,19 @@ impl Window<'_> {
                 on_brick(sums.close(brick)?)?;
             }
         }
-        Ok(in_network)
+        Ok(())
     }
 
     /// Refuses what would not fit: the sums, one tile and its weights.
     fn check_memory(&self, layout: &Layout, channels: usize) -> Result<(), PipelineError> {
         let voxels: usize = self.grid.patch.iter().product();
         let values = layout.peak_voxels() * (channels + 1) + (self.image.len() + 1) * voxels;
-        let needed = (values * size_of::<f32>()) as u64;
-        match available_memory_bytes().filter(|available| needed > *available) {
-            Some(available) => Err(PipelineError::Memory { needed_mib: needed >> 20, available_mib: available >> 20 }),
-            None => Ok(()),
-        }
+        refuse_beyond_memory((values * size_of::<f32>()) as u64)
     }
 }
 
 /// Weighted sums of the bricks that some tile has touched and another will.
-struct Sums<'a> {
+struct OpenBricks<'a> {
     layout: &'a Layout,
     shape: WindowShape,
     gaussian: Vec<f32>,
@@ -100,7 +86,7 @@ struct Sums<'a> {
     open: HashMap<[usize; 3], Vec<f32>>,
 }
 
-impl Sums<'_> {
+impl OpenBricks<'_> {
     /// Makes room for what a tile touches.
     fn open(&mut self, tile: [usize; 3]) {
         for brick in self.layout.touched(tile) {
@@ -140,13 +126,7 @@ impl Sums<'_> {
         let [planes, rows, columns] = region.size_zyx();
         let (channels, area) = (self.shape.channels, rows * columns);
         let mut sums = self.open.remove(&index).expect("only open bricks are closed");
-        let finite = sums.par_chunks_mut((channels + 1) * area).all(|plane| {
-            let (values, weights) = plane.split_at_mut(channels * area);
-            values.chunks_exact_mut(area).all(|channel| {
-                channel.iter_mut().zip(&*weights).for_each(|(value, weight)| *value /= weight);
-                channel.iter().all(|value| value.is_finite())
-            })
-        });
+        let finite = sums.par_chunks_mut((channels + 1) * area).all(|plane| divide_by_weights(plane, channels));
         if !finite {
             return Err(PipelineError::NotFiniteOutput);
         }

@@ -51,24 +51,11 @@ pub struct Progress {
     pub total: usize,
 }
 
-/// Where the time went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Timings {
-    /// Crop, normalisation, resampling.
-    pub preprocess: Duration,
-    /// Inside the networks.
-    pub network: Duration,
-    /// Accumulation, resampling to the scan's grid, labels.
-    pub aggregate: Duration,
-}
-
 /// A finished case.
 #[derive(Debug, Clone)]
 pub struct Segmentation {
     /// The mask, on the grid of the first scan.
     pub labels: LabelMap,
-    /// Where the time went.
-    pub timings: Timings,
     /// Tile places.
     pub tiles: usize,
     /// Network runs: tiles x folds x mirrorings.
@@ -152,9 +139,8 @@ pub fn segment_prepared(
     hooks: Hooks<'_>,
 ) -> Result<Segmentation, PipelineError> {
     let Hooks { progress, cancelled, probabilities, recover } = hooks;
-    let PreparedCase { geometry, input, time: preprocess } = case;
+    let PreparedCase { geometry, input, time: _ } = case;
     let ensemble = Ensemble::new(folds, plan.patch_size)?;
-    let started = Instant::now();
     let grid = TileGrid::new(input.frame.size, plan.patch_size, options.step_size)?;
     let mirror_axes: &[usize] = if options.mirror { &plan.mirror_axes } else { &[] };
     let window =
@@ -165,21 +151,20 @@ pub fn segment_prepared(
     let probabilities = probabilities.map(|sink| -> &mut ProbabilitySink<'_> { sink });
     let mut exporter = Exporter::new(&input.frame, &ensemble, labels, plan, probabilities)?;
     let mut on_run = |done| progress(Progress { stage: Stage::Predict, done, total: runs });
-    let network = if folds.iter_mut().any(|fold| fold.runner.gpu().is_some()) {
+    if folds.iter_mut().any(|fold| fold.runner.gpu().is_some()) {
         let callbacks = Callbacks {
             on_run: &mut on_run,
             on_plane: &mut |plane| exporter.push(plane),
             recover: recover.map(|recover| -> &mut Recover<'_> { recover }),
         };
-        window.predict(folds, &ensemble, callbacks)?
+        window.predict(folds, &ensemble, callbacks)?;
     } else {
         let layout = Layout::new(&window.grid);
         exporter = exporter.in_order(layout.order);
-        window.predict_bricks(&layout, folds, &ensemble, &mut on_run, &mut |brick| exporter.push_brick(brick).map(drop))?
-    };
-    let timings = Timings { preprocess, network, aggregate: started.elapsed() - network };
+        window.predict_bricks(&layout, folds, &ensemble, &mut on_run, &mut |brick| exporter.push_brick(brick).map(drop))?;
+    }
 
     let table = LabelTable::from_names(labels.names.iter().map(|label| (label.value, label.name.clone())));
     let labels = LabelMap { geometry, voxels: exporter.finish(), table };
-    Ok(Segmentation { labels, timings, tiles, runs })
+    Ok(Segmentation { labels, tiles, runs })
 }

@@ -3,8 +3,6 @@
 //! nnU-Net accumulates in half precision; here it is f32, which stays within 99.99 % of its labels and has less noise.
 //! A device may be lost at any tile: planes that were handed on stay, tiles that touch others run again elsewhere.
 
-use std::time::{Duration, Instant};
-
 use engine::{Cancelled, EngineError, GpuWindow, TileRun, WindowShape, available_memory_bytes};
 use ndarray::Array3;
 
@@ -58,8 +56,6 @@ struct Position {
     run: usize,
     /// Planes handed on.
     planes: usize,
-    /// Time inside the networks.
-    in_network: Duration,
     /// Most runs ever done.
     most: usize,
 }
@@ -70,18 +66,13 @@ impl Window<'_> {
         self.grid.count() * folds * self.mirrorings.len()
     }
 
-    /// Runs every tile and hands on every plane; returns the time spent inside the networks.
-    pub(crate) fn predict(
-        &self,
-        folds: &mut [FoldRunner],
-        ensemble: &Ensemble,
-        mut callbacks: Callbacks<'_>,
-    ) -> Result<Duration, PipelineError> {
+    /// Runs every tile and hands on every plane.
+    pub(crate) fn predict(&self, folds: &mut [FoldRunner], ensemble: &Ensemble, mut callbacks: Callbacks<'_>) -> Result<(), PipelineError> {
         let mut position = Position::default();
         let mut sums = None;
         loop {
             let failure = match self.advance(folds, ensemble, &mut sums, &mut position, &mut callbacks) {
-                Ok(()) => return Ok(position.in_network),
+                Ok(()) => return Ok(()),
                 Err(PipelineError::Engine(EngineError::Device(reason))) => reason,
                 Err(other) => return Err(other),
             };
@@ -120,9 +111,7 @@ impl Window<'_> {
                 return Err(Cancelled.into());
             }
             let (fold, run) = self.run_at(position.run, ensemble);
-            let started = Instant::now();
             sums.add(&mut *folds[fold].runner, &run, &self.cancelled)?;
-            position.in_network += started.elapsed();
             position.run += 1;
             if position.run > position.most {
                 position.most = position.run;
@@ -150,10 +139,15 @@ impl Window<'_> {
         let flips = self.mirrorings[digit(self.mirrorings.len())];
         let (x, y) = (columns[digit(columns.len())], rows[digit(rows.len())]);
         let fold = digit(ensemble.slots.len());
+        (fold, self.tile_run(ensemble, fold, [planes[rest], y, x], flips))
+    }
+
+    /// How a network's output on one mirrored tile enters the sums.
+    pub(crate) fn tile_run(&self, ensemble: &Ensemble, fold: usize, origin: [isize; 3], flips: [bool; 3]) -> TileRun {
         let slot = &ensemble.slots[fold];
         let share = slot.share / self.mirrorings.len() as f32;
         let counts = fold == 0 && flips == [false; 3];
-        (fold, TileRun { origin: [planes[rest], y, x], flips, first_channel: slot.first_channel, share, counts })
+        TileRun { origin, flips, first_channel: slot.first_channel, share, counts }
     }
 
     /// The first run whose tile reaches plane `plane`.
@@ -175,10 +169,7 @@ impl Window<'_> {
             Err(error) => return Err(error.into()),
         }
         let widest = folds.iter().map(|fold| fold.runner.channels()).max().unwrap_or(0);
-        let needed = self.host_bytes(widest, channels);
-        if let Some(available) = available_memory_bytes().filter(|available| needed > *available) {
-            return Err(PipelineError::Memory { needed_mib: needed >> 20, available_mib: available >> 20 });
-        }
+        refuse_beyond_memory(self.host_bytes(widest, channels))?;
         Ok(Box::new(Band::new(shape, image, gaussian, first)))
     }
 
@@ -209,6 +200,14 @@ impl Window<'_> {
         let area = self.grid.size[1] * self.grid.size[2];
         let sums = (patch_z.min(self.grid.size[0]) + 2) * (channels + 1) * area;
         ((sums + (self.image.len() + widest + 1) * voxels) * size_of::<f32>()) as u64
+    }
+}
+
+/// Refuses what would not fit host memory.
+pub(crate) fn refuse_beyond_memory(needed: u64) -> Result<(), PipelineError> {
+    match available_memory_bytes().filter(|available| needed > *available) {
+        Some(available) => Err(PipelineError::Memory { needed_mib: needed >> 20, available_mib: available >> 20 }),
+        None => Ok(()),
     }
 }
 

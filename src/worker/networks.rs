@@ -126,25 +126,16 @@ fn head(weights: &Weights) -> Head {
 
 #[cfg(test)]
 mod tests {
-    use mednext::{Config, Generation, Preset, Tensor, graph};
+    use engine::noise_weights;
+    use mednext::{Config, Generation, Preset, graph};
 
     use super::*;
-
-    /// Deterministic values of about unit gain.
-    fn noise_weights(config: &Config) -> Weights {
-        let mut weights = Weights::default();
-        for (seed, param) in graph(config).unwrap().params().into_iter().enumerate() {
-            let values: Vec<f32> = (0..param.numel()).map(|i| ((i * 7919 + seed * 104_729) % 1000) as f32 / 1000.0 - 0.5).collect();
-            weights.insert(param.name, Tensor::new(param.shape, values));
-        }
-        weights
-    }
 
     #[test]
     fn features_through_the_head_are_the_logits() {
         let mut config = Config::preset(Preset::S, Generation::V2, 3, 4, 1, 7);
         config.blocks = [1; 9];
-        let (weights, patch) = (noise_weights(&config), [16, 16, 32]);
+        let (weights, patch) = (noise_weights(&graph(&config).unwrap()), [16, 16, 32]);
         let voxels: usize = patch.iter().product();
         let input: Vec<f32> = (0..voxels).map(|i| (i % 97) as f32 / 97.0 - 0.5).collect();
         let run = |output: TileOutput, channels: usize| {
