@@ -1,1 +1,20 @@
-//! The desktop window.
+//! The desktop window: drop a study, get a mask, review it, correct it, export it.
+//!
+//! The window draws and edits; a worker process reads files and computes. State is plain data, changed in one place by commands
+//! that widgets send; what the worker says and what background threads finish arrive the same way.
+
+mod app;
+mod apply;
+mod command;
+mod core;
+mod link;
+pub mod look;
+mod panes;
+pub mod render;
+mod screens;
+pub mod state;
+mod tasks;
+
+pub use app::{VoxelryApp, run};
+pub use command::Command;
+pub use core::{Core, Places};

@@ -72,6 +72,25 @@ pub(crate) enum Command {
     Convert(ConvertArgs),
     /// Measure how fast a published network runs here, kernel by kernel
     Bench(BenchArgs),
+    /// Open the desktop window
+    App {
+        /// Study to open
+        #[arg(value_name = "FILE-OR-FOLDER")]
+        input: Option<PathBuf>,
+    },
+    /// Do jobs given as JSON lines on standard input; the window starts this
+    Worker,
+}
+
+/// What the program is asked to be.
+#[derive(Debug)]
+pub(crate) enum Task {
+    /// One job, done here.
+    Job(Box<Job>),
+    /// The desktop window, perhaps with a study.
+    App(Option<PathBuf>),
+    /// A worker on standard input and output.
+    Worker,
 }
 
 #[derive(Debug, Args)]
@@ -225,9 +244,11 @@ fn patch(text: &str) -> Result<[usize; 3], String> {
 }
 
 impl Command {
-    /// The job these arguments describe.
-    pub(crate) fn into_job(self) -> Job {
-        match self {
+    /// The job these arguments describe, or the program to become.
+    pub(crate) fn into_task(self) -> Task {
+        Task::Job(Box::new(match self {
+            Self::App { input } => return Task::App(input),
+            Self::Worker => return Task::Worker,
             Self::Segment(args) => Job::Segment(SegmentJob {
                 inputs: args.input,
                 series: args.series,
@@ -271,7 +292,7 @@ impl Command {
                 output: args.output,
                 overwrite: args.overwrite,
             }),
-        }
+        }))
     }
 }
 
@@ -280,6 +301,13 @@ mod tests {
     use clap::CommandFactory as _;
 
     use super::*;
+
+    fn job_of(cli: Cli) -> Job {
+        match cli.command.into_task() {
+            Task::Job(job) => *job,
+            other => panic!("not a job: {other:?}"),
+        }
+    }
 
     #[test]
     fn the_argument_definitions_are_consistent() {
@@ -290,7 +318,7 @@ mod tests {
     fn the_grn_reduction_is_chosen_by_name() {
         let chosen = |extra: &[&str]| {
             let cli = Cli::try_parse_from([&["voxelry", "import", "in", "-o", "out.safetensors"], extra].concat())?;
-            let Job::Import(job) = cli.command.into_job() else { panic!("not an import job") };
+            let Job::Import(job) = job_of(cli) else { panic!("not an import job") };
             Ok::<_, clap::Error>(job.grn_reduction)
         };
         assert_eq!(chosen(&[]).unwrap(), None);
@@ -302,11 +330,11 @@ mod tests {
     #[test]
     fn nnunet_habits_work() {
         let cli = Cli::parse_from(["voxelry", "segment", "-i", "a_0000.nii.gz", "a_0001.nii.gz", "-m", "m", "-o", "o.nii.gz", "-f", "0,2"]);
-        let Job::Segment(job) = cli.command.into_job() else { panic!("not a segment job") };
+        let Job::Segment(job) = job_of(cli) else { panic!("not a segment job") };
         assert_eq!(job.inputs.len(), 2);
         assert_eq!(job.folds, Some(vec!["0".to_owned(), "2".to_owned()]));
         let cli = Cli::parse_from(["voxelry", "segment", "-f", "0", "1", "2", "-i", "a.nii", "-m", "m", "-o", "o.nii"]);
-        let Job::Segment(spaced) = cli.command.into_job() else { panic!("not a segment job") };
+        let Job::Segment(spaced) = job_of(cli) else { panic!("not a segment job") };
         assert_eq!(spaced.folds, Some(["0", "1", "2"].map(str::to_owned).to_vec()));
         assert_eq!((job.step_size, job.device.as_str(), job.overwrite), (0.5, "auto", false));
     }

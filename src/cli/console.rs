@@ -47,6 +47,8 @@ impl Console {
             Event::Warning(notice) => bar.println(format!("WARN {} {}", notice.code, notice.text)),
             Event::CaseFailed { name, failure } => bar.println(format!("error: {name}: {failure}")),
             Event::Finished { .. } => bar.finish_and_clear(),
+            // For pictures of a run; a bar has no use for them.
+            Event::Layer { .. } | Event::Tile { .. } | Event::Labels { .. } => {}
         }
     }
 

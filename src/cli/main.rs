@@ -3,6 +3,7 @@
 mod args;
 mod console;
 mod text;
+mod window;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
@@ -13,7 +14,7 @@ use clap::Parser as _;
 use jobs::{Document, Failure, FailureKind};
 use tracing_subscriber::EnvFilter;
 
-use crate::args::Cli;
+use crate::args::{Cli, Task};
 use crate::console::Console;
 
 fn main() -> ExitCode {
@@ -23,9 +24,17 @@ fn main() -> ExitCode {
     };
     start_logging(cli.verbose);
     report_panics_as_failures();
+    let job = match cli.command.into_task() {
+        Task::Job(job) => job,
+        Task::App(input) => return window::open(input),
+        Task::Worker => {
+            worker::serve(io::stdin().lock(), io::stdout());
+            return ExitCode::SUCCESS;
+        }
+    };
     let cancel = cancel_on_ctrl_c();
     let mut console = Console::new(cli.json);
-    let document = worker::run(&cli.command.into_job(), &mut |event| console.show(&event), &cancel);
+    let document = worker::run(&job, &mut |event| console.show(&event), &cancel);
     console.finish(&document);
     if let Err(error) = print(&document, cli.json)
         && error.kind() != io::ErrorKind::BrokenPipe

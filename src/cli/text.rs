@@ -18,6 +18,8 @@ pub(crate) fn report(report: &Report) -> String {
         Report::Doctor(doctor) => doctor_text(doctor),
         Report::Demo(demo) => demo_text(demo),
         Report::Bench(bench) => bench_text(bench),
+        // Only the window asks for these, over the worker's lines.
+        other => serde_json::to_string_pretty(other).unwrap_or_default() + "\n",
     }
 }
 

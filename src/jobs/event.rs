@@ -3,7 +3,9 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use volume::{LabelTable, Region};
 
+use crate::case::LabelWidth;
 use crate::outcome::{Document, Failure};
 
 /// One step of a job, as people would name it.
@@ -89,6 +91,29 @@ pub enum Event {
         available_mib: Option<u64>,
         /// Human-readable name.
         name: String,
+    },
+    /// A new layer of a case is being filled.
+    Layer {
+        /// Its number.
+        layer: u32,
+        /// Labels its mask can hold.
+        table: LabelTable,
+        /// How it is stored.
+        width: LabelWidth,
+    },
+    /// The tile that runs now.
+    Tile {
+        /// Its number, from 0.
+        index: u64,
+        /// Tiles in all.
+        total: u64,
+        /// Where it lies on the grid of the scan.
+        region: Region,
+    },
+    /// A part of the layer's labels is final and can be shown.
+    Labels {
+        /// Which, on the grid of the scan.
+        region: Region,
     },
     /// A doubt.
     Warning(Notice),

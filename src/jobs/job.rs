@@ -24,6 +24,24 @@ pub enum Job {
     Demo(DemoJob),
     /// How fast a network runs here.
     Bench(BenchJob),
+    /// What a file or folder offers to open, with pictures.
+    List(ListJob),
+    /// A study into a case folder.
+    Open(OpenJob),
+    /// Models there are, and how well they fit a case.
+    Models(ModelsJob),
+    /// Time and memory of a run before it starts.
+    Estimate(EstimateJob),
+    /// An opened case to a new layer.
+    SegmentCase(SegmentCaseJob),
+    /// A mask file to a new layer.
+    ImportLayer(ImportLayerJob),
+    /// Measures of a layer, worst first.
+    Review(ReviewJob),
+    /// Two layers against each other.
+    Compare(CompareJob),
+    /// A layer to files others read.
+    Export(ExportJob),
 }
 
 /// Segments one study, or every case of a folder.
@@ -181,6 +199,187 @@ pub struct BenchJob {
     /// "auto", "gpu", "gpu:N" or "cpu".
     #[serde(default = "default_device")]
     pub device: String,
+}
+
+/// Lists series and volumes with a picture each.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ListJob {
+    /// File or folder.
+    pub input: PathBuf,
+    /// Folder for the pictures.
+    pub pictures: PathBuf,
+}
+
+/// Reads a study into a case folder. A study opened before is found again by its identity, with its layers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OpenJob {
+    /// One path, or one per channel.
+    pub inputs: Vec<PathBuf>,
+    /// Which series of a DICOM folder.
+    #[serde(default)]
+    pub series: Option<String>,
+    /// Which volume of a 4D file.
+    #[serde(default)]
+    pub volume: Option<usize>,
+    /// Folder of all cases.
+    pub cases: PathBuf,
+}
+
+/// Looks for models.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelsJob {
+    /// Folders that hold models, and single models. The sample model is always found.
+    pub places: Vec<PathBuf>,
+    /// Case they shall fit.
+    #[serde(default)]
+    pub case: Option<PathBuf>,
+}
+
+/// How carefully to segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Quality {
+    /// One fold, large steps, no mirroring, half precision where the device has it.
+    Fast,
+    /// All folds, half overlap, single precision, no mirroring.
+    Balanced,
+    /// What nnU-Net does by default: all folds, half overlap, mirroring, single precision.
+    Best,
+}
+
+/// Says what a run will take.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EstimateJob {
+    /// Case folder.
+    pub case: PathBuf,
+    /// Model.
+    pub model: PathBuf,
+    /// "auto", "gpu", "gpu:N" or "cpu".
+    #[serde(default = "default_device")]
+    pub device: String,
+    /// Memory of a graphics device the model may take.
+    #[serde(default)]
+    pub device_memory_mib: Option<u64>,
+}
+
+/// Segments an opened case into a new layer, filling it as tiles finish.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SegmentCaseJob {
+    /// Case folder.
+    pub case: PathBuf,
+    /// Model.
+    pub model: PathBuf,
+    /// How carefully.
+    pub quality: Quality,
+    /// Overrides the quality's choice of mirroring.
+    #[serde(default)]
+    pub mirroring: Option<bool>,
+    /// Structures to keep in the mask, by value; all when absent.
+    #[serde(default)]
+    pub structures: Option<Vec<u16>>,
+    /// "auto", "gpu", "gpu:N" or "cpu".
+    #[serde(default = "default_device")]
+    pub device: String,
+    /// Memory of a graphics device the model may take.
+    #[serde(default)]
+    pub device_memory_mib: Option<u64>,
+}
+
+/// Takes a mask file as a layer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ImportLayerJob {
+    /// Case folder.
+    pub case: PathBuf,
+    /// NIfTI or .seg.nrrd on the grid of the case.
+    pub mask: PathBuf,
+    /// Names and colours, where the mask has none.
+    #[serde(default)]
+    pub table: Option<PathBuf>,
+}
+
+/// Measures every structure of a layer and writes its `review.json`, keeping decisions and notes that are there.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReviewJob {
+    /// Case folder.
+    pub case: PathBuf,
+    /// Layer.
+    pub layer: u32,
+}
+
+/// Compares two layers structure by structure.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CompareJob {
+    /// Case folder.
+    pub case: PathBuf,
+    /// Layer.
+    pub layer: u32,
+    /// Layer it is compared with.
+    pub reference: u32,
+    /// Distance two surfaces may differ by and still agree (NSD), mm.
+    pub tolerance_mm: f64,
+}
+
+/// One kind of file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExportKind {
+    /// Mask with names, `.nii.gz`.
+    Nifti,
+    /// 3D Slicer, `.seg.nrrd`.
+    SegNrrd,
+    /// Surfaces, `.stl` per structure.
+    Stl,
+    /// Surfaces in colour, one `.obj`.
+    Obj,
+    /// Surfaces in colour, `.ply` per structure.
+    Ply,
+    /// Measures, `.csv`.
+    Csv,
+    /// Measures, `.json`.
+    Json,
+    /// Names and colours as ITK-SNAP reads them.
+    ItkSnapLabels,
+    /// Names and colours as Slicer reads them.
+    SlicerColors,
+    /// One page with pictures, `.html`.
+    Report,
+}
+
+/// Writes a layer, with its edits, to files.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExportJob {
+    /// Case folder.
+    pub case: PathBuf,
+    /// Layer.
+    pub layer: u32,
+    /// What to write.
+    pub kinds: Vec<ExportKind>,
+    /// Folder.
+    pub folder: PathBuf,
+    /// Start of every file name.
+    pub stem: String,
+    /// Leaves out structures that are not accepted.
+    #[serde(default)]
+    pub only_accepted: bool,
+    /// Leaves patient identifier and date out of the report.
+    #[serde(default = "yes")]
+    pub without_patient: bool,
+    /// Replaces files that are there.
+    #[serde(default)]
+    pub overwrite: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 fn default_step_size() -> f64 {

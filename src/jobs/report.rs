@@ -8,6 +8,7 @@ use volume::{Geometry, orientation_of};
 use crate::event::Notice;
 use crate::outcome::Failure;
 use crate::provenance::Provenance;
+use crate::window::{CompareReport, EstimateReport, ExportReport, LayerReport, ListReport, ModelsReport, OpenReport};
 
 /// The report of one job.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -29,6 +30,22 @@ pub enum Report {
     Demo(DemoReport),
     /// Of `bench`.
     Bench(BenchReport),
+    /// Of `list`.
+    List(ListReport),
+    /// Of `open`.
+    Open(OpenReport),
+    /// Of `models`.
+    Models(ModelsReport),
+    /// Of `estimate`.
+    Estimate(EstimateReport),
+    /// Of `segment_case` and `import_layer`.
+    Layer(LayerReport),
+    /// Of `review`; the measures lie in the layer.
+    Review,
+    /// Of `compare`.
+    Compare(CompareReport),
+    /// Of `export`.
+    Export(ExportReport),
 }
 
 /// A voxel grid in the patient, in LPS millimetres.

@@ -42,6 +42,31 @@ impl LabelTable {
         self.labels.binary_search_by_key(&value, |label| label.value).ok().map(|i| &self.labels[i])
     }
 
+    /// Gives a structure another name; nothing happens to values that are not there.
+    pub fn rename(&mut self, value: u16, name: String) {
+        if let Some(label) = self.labels.iter_mut().find(|label| label.value == value) {
+            label.name = name;
+        }
+    }
+
+    /// Gives a structure another colour; nothing happens to values that are not there.
+    pub fn recolor(&mut self, value: u16, color: [u8; 3]) {
+        if let Some(label) = self.labels.iter_mut().find(|label| label.value == value) {
+            label.color = color;
+        }
+    }
+
+    /// Adds a structure in its place, or replaces the one of the same value. Background is not listed.
+    pub fn insert(&mut self, label: Label) {
+        if label.value == 0 {
+            return;
+        }
+        match self.labels.binary_search_by_key(&label.value, |known| known.value) {
+            Ok(at) => self.labels[at] = label,
+            Err(at) => self.labels.insert(at, label),
+        }
+    }
+
     /// The largest value named, 0 for an empty table.
     pub fn max_value(&self) -> u16 {
         self.labels.last().map_or(0, |label| label.value)
@@ -179,6 +204,17 @@ mod tests {
         assert_eq!(table.get(7).map(|l| l.name.as_str()), Some("liver"));
         assert_eq!(table.get(0), None);
         assert_eq!(table.max_value(), 7);
+    }
+
+    #[test]
+    fn structures_are_added_in_order() {
+        let mut table = LabelTable::from_names([(2, "spleen".to_owned()), (7, "liver".to_owned())]);
+        table.insert(Label { value: 5, name: "stomach".to_owned(), color: [1, 2, 3] });
+        table.insert(Label { value: 0, name: "background".to_owned(), color: [0; 3] });
+        table.rename(7, "left liver".to_owned());
+        table.recolor(2, [9; 3]);
+        assert_eq!(table.iter().map(|l| l.value).collect::<Vec<_>>(), [2, 5, 7]);
+        assert_eq!((table.get(7).unwrap().name.as_str(), table.get(2).unwrap().color), ("left liver", [9; 3]));
     }
 
     #[test]

@@ -6,25 +6,37 @@ mod ahead;
 mod bench;
 mod canvas;
 mod cases;
+mod compare;
 mod convert;
 mod demo;
 mod doctor;
+mod estimate;
 mod eta;
+mod export;
 mod failure;
 mod files;
 mod font;
+mod import_layer;
 mod inspect;
+mod list;
+mod models;
 mod networks;
+mod open;
 mod preview;
 mod probabilities;
+mod review;
 mod run;
 mod segment;
+mod segment_case;
+mod serve;
 mod session;
 mod study;
 #[cfg(test)]
 mod tests_recovery;
 mod tuning;
 mod weights;
+
+pub use serve::serve;
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -71,6 +83,15 @@ fn dispatch(job: &Job, run: &mut Run<'_>) -> Result<Ending, Failure> {
         Job::Doctor(job) => doctor::doctor(job, run).map(|report| Report::Doctor(report).into()),
         Job::Demo(job) => demo::demo(job, run),
         Job::Bench(job) => bench::bench(job, run).map(|report| Report::Bench(report).into()),
+        Job::List(job) => list::list(job, run).map(|report| Report::List(report).into()),
+        Job::Open(job) => open::open(job, run).map(|report| Report::Open(report).into()),
+        Job::Models(job) => models::models(job, run).map(|report| Report::Models(report).into()),
+        Job::Estimate(job) => estimate::estimate(job, run).map(|report| Report::Estimate(report).into()),
+        Job::SegmentCase(job) => segment_case::segment_case(job, run).map(|report| Report::Layer(report).into()),
+        Job::ImportLayer(job) => import_layer::import_layer(job, run).map(|report| Report::Layer(report).into()),
+        Job::Review(job) => review::review(job, run).map(|()| Report::Review.into()),
+        Job::Compare(job) => compare::compare(job, run).map(|report| Report::Compare(report).into()),
+        Job::Export(job) => export::export(job, run).map(|report| Report::Export(report).into()),
     }
 }
 

@@ -1,0 +1,42 @@
+//! Many cases, one after another.
+
+use std::path::PathBuf;
+
+use jobs::case::CaseState;
+
+/// One case of a queue.
+#[derive(Debug, Clone, PartialEq)]
+pub struct QueueCase {
+    /// Shown under its picture.
+    pub name: String,
+    /// Files, one per channel.
+    pub inputs: Vec<PathBuf>,
+    /// Mask that lies beside it, if any.
+    pub mask: Option<PathBuf>,
+    /// Its case folder, once opened.
+    pub case: Option<PathBuf>,
+    /// Decided how.
+    pub state: CaseState,
+    /// Lowest score of its structures, once measured.
+    pub worst: Option<f32>,
+    /// Why it cannot be opened.
+    pub refused: Option<String>,
+}
+
+/// A queue.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Queue {
+    /// Folder it was made from.
+    pub folder: PathBuf,
+    /// Cases by name.
+    pub cases: Vec<QueueCase>,
+    /// Index of the one on screen.
+    pub current: usize,
+}
+
+impl Queue {
+    /// Cases that are decided.
+    pub fn decided(&self) -> usize {
+        self.cases.iter().filter(|case| matches!(case.state, CaseState::Accepted | CaseState::Rejected)).count()
+    }
+}

@@ -1,0 +1,102 @@
+//! Preferences, kept between sessions.
+
+use std::path::PathBuf;
+
+use jobs::Quality;
+use serde::{Deserialize, Serialize};
+
+/// Colours of the panels.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ThemeChoice {
+    /// Dark panels.
+    #[default]
+    Dark,
+    /// Light panels.
+    Light,
+    /// As the system.
+    System,
+}
+
+/// Which structures get a pattern in their outline.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OutlinePatterns {
+    /// From the ninth on, where colours come close.
+    #[default]
+    FromNinth,
+    /// All.
+    Always,
+    /// None.
+    Off,
+}
+
+/// Preferences.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Settings {
+    /// Colours of the panels.
+    pub theme: ThemeChoice,
+    /// Size of text and controls, 0.8 to 2.5, on top of the screen's own.
+    pub scale: f32,
+    /// No fades.
+    pub reduce_motion: bool,
+    /// Brighter text and borders.
+    pub stronger_contrast: bool,
+    /// Which structures get a pattern.
+    pub patterns: OutlinePatterns,
+    /// Width of outlines, points.
+    pub outline_width: f32,
+    /// Patient's right on the left of the screen.
+    pub radiological: bool,
+    /// Smooth pixels when zoomed in.
+    pub smooth_pixels: bool,
+    /// Shows the palette's colours instead of those a file brings.
+    pub safe_colors: bool,
+    /// "auto", "cpu" or "gpu:N".
+    pub device: String,
+    /// Most memory of a graphics device a run may take, MiB.
+    pub device_memory_mib: Option<u64>,
+    /// Quality first offered.
+    pub quality: Quality,
+    /// Folders and files with models.
+    pub model_places: Vec<PathBuf>,
+    /// Folder of all cases; the system's place for data when absent.
+    pub cases: Option<PathBuf>,
+    /// Keeps the list of recent cases.
+    pub remember_recent: bool,
+    /// Folder last exported to.
+    pub export_folder: Option<PathBuf>,
+    /// Leaves patient identifier and date out of exports.
+    pub export_without_patient: bool,
+    /// Written beside decisions.
+    pub reviewer: String,
+    /// Size of the brush first offered, mm.
+    pub brush_mm: f32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            theme: ThemeChoice::Dark,
+            scale: 1.0,
+            reduce_motion: false,
+            stronger_contrast: false,
+            patterns: OutlinePatterns::FromNinth,
+            outline_width: 1.5,
+            radiological: true,
+            smooth_pixels: true,
+            safe_colors: false,
+            device: "auto".to_owned(),
+            device_memory_mib: None,
+            quality: Quality::Balanced,
+            model_places: Vec::new(),
+            cases: None,
+            remember_recent: true,
+            export_folder: None,
+            export_without_patient: true,
+            reviewer: String::new(),
+            brush_mm: 18.0,
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! `estimate`.
+
+use jobs::{Failure, FailureKind, EstimateJob, EstimateReport};
+
+use crate::run::Run;
+
+pub(crate) fn estimate(_job: &EstimateJob, _run: &mut Run<'_>) -> Result<EstimateReport, Failure> {
+    Err(Failure::new(FailureKind::Internal, "`estimate` is not built yet"))
+}

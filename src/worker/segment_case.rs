@@ -1,0 +1,9 @@
+//! `segment_case`.
+
+use jobs::{Failure, FailureKind, SegmentCaseJob, LayerReport};
+
+use crate::run::Run;
+
+pub(crate) fn segment_case(_job: &SegmentCaseJob, _run: &mut Run<'_>) -> Result<LayerReport, Failure> {
+    Err(Failure::new(FailureKind::Internal, "`segment_case` is not built yet"))
+}
