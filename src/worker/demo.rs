@@ -81,6 +81,11 @@ fn find_assets(wanted: Option<&Path>) -> Result<PathBuf, Failure> {
     found.ok_or_else(|| Failure::new(FailureKind::InputMissing, "the sample study was not found; name its folder with --assets"))
 }
 
+/// The model that comes with the program.
+pub(crate) fn sample_model() -> Option<PathBuf> {
+    only_model(&find_assets(None).ok()?).ok()
+}
+
 fn only_model(assets: &Path) -> Result<PathBuf, Failure> {
     let folder = assets.join(MODELS);
     let entries = fs::read_dir(&folder).into_iter().flatten().flatten().map(|entry| entry.path());

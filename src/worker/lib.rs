@@ -22,6 +22,7 @@ mod list;
 mod models;
 mod networks;
 mod open;
+mod picture;
 mod preview;
 mod probabilities;
 mod review;
