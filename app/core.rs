@@ -92,6 +92,12 @@ impl Core {
         std::mem::take(&mut self.effects)
     }
 
+    /// Ends in order: edits on the disk itself, settings kept.
+    pub fn close(&mut self) {
+        apply::close(self);
+        self.save_settings();
+    }
+
     /// Process id of the worker.
     pub fn worker_pid(&self) -> Option<u32> {
         self.link.pid()

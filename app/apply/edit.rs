@@ -1,45 +1,444 @@
-//! Correcting: tools, strokes, history.
+//! Correcting: tools, strokes, fills and the history. Every change is in the journal before it is on screen.
 
-use jobs::case::{LayerFile, LayerFolder};
-use mask::History;
+use std::time::SystemTime;
 
+use jobs::case::{LayerFile, LayerFolder, LayerKind, MappedVoxels};
+use jobs::utc_timestamp;
+use mask::draw::{self, Fill, Guard, Ink, Shape, Tip, Window};
+use mask::{Delta, History, LabelGrid, MaskError, Watch};
+use ndarray::Array3;
+use volume::{Geometry, Label, LabelTable, LabelVoxels, Region};
+
+use crate::apply::mask as layers;
+use crate::apply::news::sentence;
+use crate::command::Command;
 use crate::core::Core;
-use crate::render::plane::Plane;
-use crate::state::{EditState, Tool};
+use crate::look::tokens;
+use crate::render::plane::{Convention, Plane, PlaneLayout};
+use crate::state::{Banner, Case, EditState, LayerVoxels, Overwrite, Severity, Stroke, StrokeShape, Tool};
 
+/// Brush diameters a person may choose, mm.
+const SIZE_MM: [f32; 2] = [0.5, 200.0];
+
+/// Edge of the cube the image range is taken from around the crosshair, voxels.
+const PICKED: usize = 5;
+
+/// Name of the layer corrections go to.
+const CORRECTIONS: &str = "My corrections";
+
+/// Changes the tools of the case on screen, if there is one.
 pub(super) fn with(core: &mut Core, change: impl FnOnce(&mut EditState)) {
     if let Some(case) = &mut core.state.case {
         change(&mut case.edit);
     }
 }
 
-pub(super) fn open_history(_folder: &LayerFolder, _file: &LayerFile, _size: [usize; 3], _spacing: [f64; 3]) -> std::io::Result<History> {
-    Err(std::io::Error::other("not built yet"))
+/// Lies in a layer's folder while it is edited; one that is there when the layer is opened tells of a crash.
+const MARK: &str = "editing";
+
+/// Opens a layer for editing, with every step that was kept; and says how many there are if the last session did not end in order.
+pub(super) fn open_history(folder: &LayerFolder, file: &LayerFile, geometry: &Geometry) -> std::io::Result<(History, Option<usize>)> {
+    let mapped = folder.map_labels(file, geometry.size_zyx)?;
+    let grid = grid_of(&mapped, geometry).map_err(std::io::Error::other)?;
+    let (history, _) = History::open(grid, &folder.journal_path()).map_err(std::io::Error::other)?;
+    let recovered = (folder.path().join(MARK).exists() && history.done() > 0).then(|| history.done());
+    Ok((history, recovered))
 }
-pub(super) fn enter(_core: &mut Core) {}
+
+/// Ends editing in order: everything on the disk itself, no mark left.
+pub(super) fn close(case: &mut Case) {
+    for layer in &mut case.layers {
+        if let LayerVoxels::Edited(history) = &mut layer.voxels
+            && history.sync().is_ok()
+        {
+            // A mark that cannot be removed tells of a crash that was none; nothing is lost by that.
+            std::fs::remove_file(layer.folder.path().join(MARK)).ok();
+        }
+    }
+}
+
+/// The voxels of a mapped mask, in memory.
+pub(crate) fn grid_of(mapped: &MappedVoxels, geometry: &Geometry) -> Result<LabelGrid, MaskError> {
+    let size = geometry.size_zyx;
+    let fits = "the file holds as many voxels as the grid";
+    let voxels = match (mapped.as_u8(), mapped.as_u16()) {
+        (Some(values), _) => LabelVoxels::U8(Array3::from_shape_vec(size, values.to_vec()).expect(fits)),
+        (_, Some(values)) => LabelVoxels::U16(Array3::from_shape_vec(size, values.to_vec()).expect(fits)),
+        _ => return Err(MaskError::Nothing("the mask is neither of one nor of two bytes per voxel")),
+    };
+    LabelGrid::new(geometry.clone(), voxels)
+}
+
+/// The edit screen opens with a tool in hand.
+pub(super) fn enter(core: &mut Core) {
+    let size_mm = core.state.settings.brush_mm;
+    with(core, |edit| {
+        if edit.tool == Tool::View {
+            (edit.tool, edit.size_mm) = (Tool::Brush, size_mm);
+        }
+    });
+    if let Some(case) = &mut core.state.case
+        && case.view.selected.is_none()
+    {
+        case.view.selected = case.table().and_then(|table| table.iter().next()).map(|label| label.value);
+    }
+}
+
+/// Takes a tool.
 pub(super) fn take(core: &mut Core, tool: Tool) {
     with(core, |edit| {
+        edit.lasso.clear();
         if edit.tool != tool {
             edit.last_tool = edit.tool;
             edit.tool = tool;
         }
     });
 }
+
+/// Exchanges the last two tools.
 pub(super) fn swap(core: &mut Core) {
     with(core, |edit| std::mem::swap(&mut edit.tool, &mut edit.last_tool));
 }
+
+/// Sets the size of brush and sphere.
 pub(super) fn set_size(core: &mut Core, size_mm: f32) {
-    with(core, |edit| edit.size_mm = size_mm.clamp(0.5, 200.0));
+    with(core, |edit| edit.size_mm = size_mm.clamp(SIZE_MM[0], SIZE_MM[1]));
 }
-pub(super) fn pick_range(_core: &mut Core) {}
-pub(super) fn stroke_begin(_core: &mut Core, _plane: Plane, _at_zyx: [f64; 3]) {}
-pub(super) fn stroke_to(_core: &mut Core, _at_zyx: [f64; 3]) {}
-pub(super) fn stroke_end(_core: &mut Core) {}
-pub(super) fn lasso_point(_core: &mut Core, _plane: Plane, _at_zyx: [f64; 3]) {}
-pub(super) fn lasso_apply(_core: &mut Core) {}
-pub(super) fn fill_at(_core: &mut Core, _plane: Plane, _at_zyx: [f64; 3], _in_3d: bool) {}
-pub(super) fn new_structure(_core: &mut Core, _name: String) {}
-pub(super) fn undo(_core: &mut Core) {}
-pub(super) fn redo(_core: &mut Core) {}
-pub(super) fn jump_to(_core: &mut Core, _steps: usize) {}
-pub(super) fn resume(_core: &mut Core) {}
+
+/// Takes the range of the image around the crosshair: mean and two standard deviations.
+pub(super) fn pick_range(core: &mut Core) {
+    let Some(case) = &mut core.state.case else { return };
+    let (size, cursor) = (case.file.geometry.size_zyx, case.view.cursor_zyx);
+    let start: [usize; 3] = std::array::from_fn(|axis| cursor[axis].saturating_sub(PICKED / 2));
+    let end: [usize; 3] = std::array::from_fn(|axis| (cursor[axis] + PICKED / 2 + 1).min(size[axis]));
+    let mut values = Vec::new();
+    for z in start[0]..end[0] {
+        for y in start[1]..end[1] {
+            values.extend((start[2]..end[2]).map(|x| case.image.value([z, y, x])));
+        }
+    }
+    let mean = values.iter().sum::<f32>() / values.len() as f32;
+    let sd = (values.iter().map(|value| (value - mean).powi(2)).sum::<f32>() / values.len() as f32).sqrt();
+    case.edit.range = [(mean - 2.0 * sd).floor(), (mean + 2.0 * sd).ceil()];
+}
+
+/// Button pressed: the first dab is a new step.
+pub(super) fn stroke_begin(core: &mut Core, plane: Plane, at_zyx: [f64; 3]) {
+    if !may_edit(core) {
+        return;
+    }
+    let Some(case) = &mut core.state.case else { return };
+    let erases = (case.edit.tool == Tool::Erase) != case.edit.inverted;
+    case.edit.stroke = Some(Stroke { plane, last_zyx: at_zyx, erases, begun: false });
+    draw_to(core, at_zyx);
+}
+
+/// Pointer moved.
+pub(super) fn stroke_to(core: &mut Core, at_zyx: [f64; 3]) {
+    draw_to(core, at_zyx);
+}
+
+/// Button released.
+pub(super) fn stroke_end(core: &mut Core) {
+    let Some(case) = &mut core.state.case else { return };
+    if case.edit.stroke.take().is_some() {
+        settle(core);
+    }
+}
+
+/// Waits until the last step is on the disk itself.
+fn settle(core: &mut Core) {
+    let Some(history) = history(core) else { return };
+    if let Err(error) = history.sync() {
+        refuse(core, &error);
+    }
+}
+
+/// Draws from the last position to another.
+fn draw_to(core: &mut Core, at_zyx: [f64; 3]) {
+    let Some(case) = core.state.case.as_deref_mut() else { return };
+    let Some(stroke) = case.edit.stroke.clone() else { return };
+    let (name, detail) = (step_name(case, stroke.erases), place_of(case, stroke.plane));
+    let edited = stroke_delta(case, &stroke, at_zyx).and_then(|delta| match history_of(case) {
+        None => Ok(None),
+        // A stroke that began beside everything it may change has no step to go on with yet.
+        Some(history) if stroke.begun => history.more(&delta),
+        Some(history) => history.edit(&name, &detail, &delta),
+    });
+    if let Some(stroke) = &mut case.edit.stroke {
+        stroke.last_zyx = at_zyx;
+        stroke.begun |= matches!(edited, Ok(Some(_)));
+    }
+    finish(core, edited);
+}
+
+/// What a piece of a stroke changes.
+fn stroke_delta(case: &Case, stroke: &Stroke, at_zyx: [f64; 3]) -> Result<Delta, MaskError> {
+    let edit = &case.edit;
+    let layout = PlaneLayout::new(&case.file.geometry, stroke.plane, Convention::Radiological);
+    let plane = draw::Plane { axis: layout.through.axis_zyx, index: layout.slice_of(at_zyx) };
+    let is_ball = edit.tool == Tool::Sphere;
+    let shape = if edit.shape == StrokeShape::Square && !is_ball { Shape::Square } else { Shape::Round };
+    let tip = Tip { shape, radius_mm: f64::from(edit.size_mm) / 2.0, plane: (!is_ball).then_some(plane) };
+    let Some(grid) = grid(case) else { return Ok(Delta::default()) };
+    let image = |index: usize| image_at(case, index);
+    let windowed = edit.tool == Tool::Threshold || edit.only_within;
+    let (value, guard, window) = ink(case, stroke.erases, windowed.then_some(&image as &(dyn Fn(usize) -> f32 + Sync)));
+    draw::segment(grid, &tip, stroke.last_zyx, at_zyx, &Ink { value, guard: &guard, window })
+}
+
+/// Value, guard and window of what is drawn.
+fn ink<'a>(case: &Case, erases: bool, image: Option<&'a (dyn Fn(usize) -> f32 + Sync)>) -> (u16, Guard, Option<Window<'a>>) {
+    let edit = &case.edit;
+    let selected = case.view.selected.unwrap_or(0);
+    let locked: Vec<u16> = case.locked().into_iter().filter(|value| *value != selected).collect();
+    let guard = match (erases, edit.overwrite) {
+        (true, _) => Guard::only(selected),
+        (false, Overwrite::Nothing) => Guard::background(),
+        (false, Overwrite::Unlocked) => Guard::unlocked(&locked),
+        (false, Overwrite::All) => Guard::all(),
+    };
+    let [low, high] = edit.range;
+    let window = image.map(|image| Window { image, low: low.min(high), high: low.max(high) });
+    (if erases { 0 } else { selected }, guard, window)
+}
+
+/// The image's value at a linear index.
+fn image_at(case: &Case, index: usize) -> f32 {
+    let [_, ny, nx] = case.file.geometry.size_zyx;
+    case.image.value([index / (ny * nx), index / nx % ny, index % nx])
+}
+
+/// Adds a corner to the lasso.
+pub(super) fn lasso_point(core: &mut Core, plane: Plane, at_zyx: [f64; 3]) {
+    if may_edit(core) {
+        with(core, |edit| {
+            if edit.lasso_plane != plane {
+                edit.lasso.clear();
+                edit.lasso_plane = plane;
+            }
+            edit.lasso.push(at_zyx);
+        });
+    }
+}
+
+/// Draws the area inside the lasso.
+pub(super) fn lasso_apply(core: &mut Core) {
+    if !may_edit(core) {
+        return;
+    }
+    let Some(case) = core.state.case.as_deref_mut() else { return };
+    let corners = std::mem::take(&mut case.edit.lasso);
+    if corners.len() < 3 {
+        return;
+    }
+    let plane = case.edit.lasso_plane;
+    let layout = PlaneLayout::new(&case.file.geometry, plane, Convention::Radiological);
+    let slice = draw::Plane { axis: layout.through.axis_zyx, index: layout.slice_of(corners[0]) };
+    let image = |index: usize| image_at(case, index);
+    let erases = case.edit.inverted;
+    let (value, guard, window) = ink(case, erases, case.edit.only_within.then_some(&image as &(dyn Fn(usize) -> f32 + Sync)));
+    let Some(grid) = grid(case) else { return };
+    let delta = draw::polygon(grid, slice, &corners, &Ink { value, guard: &guard, window });
+    let (name, detail) = (step_name(case, erases), place_of(case, plane));
+    step(core, &name, &detail, delta);
+}
+
+/// Fills what is connected.
+pub(super) fn fill_at(core: &mut Core, plane: Plane, at_zyx: [f64; 3], in_3d: bool) {
+    if !may_edit(core) {
+        return;
+    }
+    let Some(case) = core.state.case.as_deref() else { return };
+    let Some(seed) = case.voxel_of(at_zyx) else { return };
+    let layout = PlaneLayout::new(&case.file.geometry, plane, Convention::Radiological);
+    let slice = draw::Plane { axis: layout.through.axis_zyx, index: layout.slice_of(at_zyx) };
+    let image = |index: usize| image_at(case, index);
+    let erases = case.edit.inverted;
+    let (value, guard, window) = ink(case, erases, case.edit.only_within.then_some(&image as &(dyn Fn(usize) -> f32 + Sync)));
+    let Some(grid) = grid(case) else { return };
+    let fill = if in_3d { Fill::Space(Region::whole(case.file.geometry.size_zyx)) } else { Fill::Plane(slice) };
+    let delta = draw::fill(grid, fill, seed, &Ink { value, guard: &guard, window }, Watch::none());
+    let (name, detail) = (step_name(case, erases), place_of(case, plane));
+    step(core, &name, &detail, delta);
+}
+
+/// Adds a structure to the layer and puts it in focus.
+pub(super) fn new_structure(core: &mut Core, name: String) {
+    let name = name.trim().to_owned();
+    if name.is_empty() || !ensure_layer(core, true) {
+        return;
+    }
+    let Some(case) = &mut core.state.case else { return };
+    let Some(table) = case.table() else { return };
+    if let Some(known) = table.iter().find(|label| label.name.eq_ignore_ascii_case(&name)).map(|label| label.value) {
+        case.view.selected = Some(known);
+        return;
+    }
+    let Some(value) = (1..=u16::MAX).find(|value| table.get(*value).is_none()) else { return };
+    let color = tokens::structure_rgb(table.iter().count());
+    if value > 255
+        && let Some(history) = history_of(case)
+    {
+        history.widen();
+    }
+    layers::change_table(core, |table| table.insert(Label { value, name, color }));
+    with_selected(core, value);
+}
+
+fn with_selected(core: &mut Core, value: u16) {
+    if let Some(case) = &mut core.state.case {
+        case.view.selected = Some(value);
+    }
+}
+
+/// Takes back a step.
+pub(super) fn undo(core: &mut Core) {
+    travel(core, History::undo);
+}
+
+/// Does it again.
+pub(super) fn redo(core: &mut Core) {
+    travel(core, History::redo);
+}
+
+/// Goes to a step of the history.
+pub(super) fn jump_to(core: &mut Core, steps: usize) {
+    travel(core, |history| history.jump(steps));
+}
+
+fn travel(core: &mut Core, travel: impl FnOnce(&mut History) -> Result<Option<Region>, MaskError>) {
+    with(core, |edit| edit.stroke = None);
+    let Some(history) = history(core) else { return };
+    let travelled = travel(history);
+    finish(core, travelled);
+    settle(core);
+}
+
+/// Tries to write again after the disk was full.
+pub(super) fn resume(core: &mut Core) {
+    with(core, |edit| edit.paused = None);
+    settle(core);
+}
+
+/// One edit as one step, settled.
+pub(super) fn step(core: &mut Core, name: &str, detail: &str, delta: Result<Delta, MaskError>) {
+    let edited = delta.and_then(|delta| history(core).map_or(Ok(None), |history| history.edit(name, detail, &delta)));
+    finish(core, edited);
+    settle(core);
+}
+
+/// Shows what changed, or says what is wrong.
+fn finish(core: &mut Core, edited: Result<Option<Region>, MaskError>) {
+    match edited {
+        Ok(None) => {}
+        Ok(Some(region)) => {
+            let Some(case) = &mut core.state.case else { return };
+            case.edit.saved_at = Some(utc_timestamp(SystemTime::now()));
+            case.edit.paused = None;
+            if let Some(layer) = case.layer_mut() {
+                if layer.revision == 0 {
+                    // Only the words after a crash depend on the mark.
+                    std::fs::write(layer.folder.path().join(MARK), []).ok();
+                }
+                layer.touch(region);
+            }
+            super::review::edited(core);
+        }
+        Err(error) => refuse(core, &error),
+    }
+}
+
+/// Says why an edit did not happen. What was drawn before is on disk.
+pub(super) fn refuse(core: &mut Core, error: &MaskError) {
+    if matches!(error, MaskError::Cancelled) {
+        return;
+    }
+    let steps = history(core).map_or(0, |history| history.done());
+    with(core, |edit| edit.stroke = None);
+    if error.is_disk_full() {
+        with(core, |edit| edit.paused = Some(error.to_string()));
+        let cause = "The disk is full, so the last stroke is not saved yet.";
+        let detail = format!("The {steps} steps before it are on disk. Drawing is paused; make room on the disk, then go on.");
+        core.state.banner(Banner::new(Severity::Error, cause, detail).remedy("Try again", Command::ResumeEditing));
+    } else {
+        core.state.banner(Banner::new(Severity::Error, "The mask was not changed.", sentence(&error.to_string())));
+    }
+}
+
+/// Whether drawing may begin: a structure is in focus, the layer may be edited, nothing else works on it.
+pub(super) fn may_edit(core: &mut Core) -> bool {
+    let Some(case) = &core.state.case else { return false };
+    if case.edit.paused.is_some() || case.edit.working.is_some() {
+        return false;
+    }
+    if case.view.selected.is_none() {
+        core.state.toast("Choose a structure to draw into, or make a new one.");
+        return false;
+    }
+    ensure_layer(core, false)
+}
+
+/// Makes sure the layer shown may be edited: corrections of a model's result go to a layer of their own.
+fn ensure_layer(core: &mut Core, may_be_empty: bool) -> bool {
+    let Some(case) = &mut core.state.case else { return false };
+    let (name, table, from) = match case.layer() {
+        Some(layer) if layer.file.kind == LayerKind::Corrections => return true,
+        Some(layer) if layer.file.state == jobs::case::LayerState::Running => {
+            core.state.toast("This layer is still being filled. Draw when the run has ended.");
+            return false;
+        }
+        Some(layer) => (CORRECTIONS, layer.file.table.clone(), case.shown),
+        None if may_be_empty => (CORRECTIONS, LabelTable::default(), None),
+        None => return false,
+    };
+    match layers::add_corrections(case, name, table, from) {
+        Ok(number) => {
+            case.shown = case.layers.iter().position(|layer| layer.folder.number() == number);
+            true
+        }
+        Err(error) => {
+            layers::could_not(core, "The layer for corrections was not made.", &error);
+            false
+        }
+    }
+}
+
+/// The history of the layer shown.
+fn history(core: &mut Core) -> Option<&mut History> {
+    history_of(core.state.case.as_deref_mut()?)
+}
+
+fn history_of(case: &mut Case) -> Option<&mut History> {
+    match &mut case.layer_mut()?.voxels {
+        LayerVoxels::Edited(history) => Some(history),
+        _ => None,
+    }
+}
+
+/// The voxels of the layer shown, if it may be edited.
+pub(super) fn grid(case: &Case) -> Option<&LabelGrid> {
+    match &case.layer()?.voxels {
+        LayerVoxels::Edited(history) => Some(history.grid()),
+        _ => None,
+    }
+}
+
+/// "Brush, Liver".
+fn step_name(case: &Case, erases: bool) -> String {
+    let tool = if erases { Tool::Erase } else { case.edit.tool };
+    named(case, tool.name())
+}
+
+/// "Smooth, Liver".
+pub(super) fn named(case: &Case, what: &str) -> String {
+    let structure = case.view.selected.and_then(|value| case.name_of(value)).unwrap_or("background");
+    format!("{what}, {structure}")
+}
+
+/// "axial 11".
+fn place_of(case: &Case, plane: Plane) -> String {
+    let layout = PlaneLayout::new(&case.file.geometry, plane, Convention::Radiological);
+    let slice = layout.slice_of(case.view.cursor_zyx.map(|index| index as f64)) + 1;
+    format!("{} {slice}", plane.name().to_lowercase())
+}

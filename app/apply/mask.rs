@@ -113,7 +113,7 @@ pub(super) fn add_corrections(case: &mut Case, name: &str, table: LabelTable, fr
         folder.write_review(review)?;
     }
     let number = folder.number();
-    case.layers.push(open::load_layer(folder, size, case.file.geometry.spacing_zyx_mm)?);
+    case.layers.push(open::load_layer(folder, &case.file.geometry)?);
     Ok(number)
 }
 
@@ -154,8 +154,7 @@ pub(super) fn import_labels(core: &mut Core, table: PathBuf) {
 /// A mask file became a layer.
 pub(super) fn imported(core: &mut Core, path: &Path, number: u32) {
     let Some(case) = core.state.case.as_mut().filter(|case| case.folder.path() == path) else { return };
-    let geometry = &case.file.geometry;
-    match open::load_layer(case.folder.layer(number), geometry.size_zyx, geometry.spacing_zyx_mm) {
+    match open::load_layer(case.folder.layer(number), &case.file.geometry) {
         Ok(layer) => {
             case.layers.push(layer);
             show_layer(core, number);

@@ -19,6 +19,7 @@ use crate::core::{Core, Effect};
 use crate::state::{Dialog, Screen, Tool};
 
 pub(crate) use news::news;
+pub(crate) use open::close;
 
 /// How long good news stays on screen.
 pub(crate) const TOAST_TIME: Duration = Duration::from_secs(4);

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use jobs::case::{CaseFolder, LayerFolder, LayerKind};
 use jobs::{Failure, Job, ListJob, ListReport, OpenJob, OpenReport, utc_timestamp};
+use volume::Geometry;
 
 use crate::apply::news::{failed, sentence};
 use crate::apply::{queue, runs};
@@ -192,12 +193,16 @@ fn sample_path() -> Option<PathBuf> {
 
 /// Puts a case folder on screen. What is on screen stays if it cannot be read.
 pub(super) fn show_case(core: &mut Core, path: &Path) {
+    close(core);
     let case = match load(path) {
         Ok(case) => case,
-        Err(error) => return nothing_opened(core, &sentence(&error.to_string())),
+        Err(error) => {
+            core.state.screen = Screen::Home;
+            return nothing_opened(core, &sentence(&error.to_string()));
+        }
     };
     let has_mask = !case.layers.is_empty();
-    let recovered = case.layers.iter().filter_map(recovered).max();
+    let recovered = case.layers.iter().filter_map(|layer| layer.recovered).max();
     core.state.listing = None;
     core.state.dialog = Default::default();
     core.state.setup.estimates.clear();
@@ -215,9 +220,11 @@ pub(super) fn show_case(core: &mut Core, path: &Path) {
     super::review::after_load(core);
 }
 
-/// Edit steps of a layer that was not closed in order.
-fn recovered(layer: &Layer) -> Option<usize> {
-    if let LayerVoxels::Edited(history) = &layer.voxels { history.recovered_steps() } else { None }
+/// Puts the case on screen away, in order. Its journals are free for the next one that opens it.
+pub(crate) fn close(core: &mut Core) {
+    if let Some(mut case) = core.state.case.take() {
+        super::edit::close(&mut case);
+    }
 }
 
 /// Reads a case folder.
@@ -228,7 +235,7 @@ fn load(path: &Path) -> std::io::Result<Case> {
     let mut layers = Vec::new();
     for layer in folder.layers()? {
         // A layer that a crash left without its description holds nothing to show.
-        if let Ok(layer) = load_layer(layer, file.geometry.size_zyx, file.geometry.spacing_zyx_mm) {
+        if let Ok(layer) = load_layer(layer, &file.geometry) {
             layers.push(layer);
         }
     }
@@ -252,15 +259,16 @@ fn load(path: &Path) -> std::io::Result<Case> {
 }
 
 /// Reads a layer; one with a journal is open for editing, with every step that was kept.
-pub(super) fn load_layer(folder: LayerFolder, size_zyx: [usize; 3], spacing_zyx_mm: [f64; 3]) -> std::io::Result<Layer> {
+pub(super) fn load_layer(folder: LayerFolder, geometry: &Geometry) -> std::io::Result<Layer> {
     let file = folder.read()?;
-    let voxels = if file.kind == LayerKind::Corrections {
-        LayerVoxels::Edited(Box::new(super::edit::open_history(&folder, &file, size_zyx, spacing_zyx_mm)?))
+    let (voxels, recovered) = if file.kind == LayerKind::Corrections {
+        let (history, recovered) = super::edit::open_history(&folder, &file, geometry)?;
+        (LayerVoxels::Edited(Box::new(history)), recovered)
     } else {
-        LayerVoxels::Mapped(folder.map_labels(&file, size_zyx)?)
+        (LayerVoxels::Mapped(folder.map_labels(&file, geometry.size_zyx)?), None)
     };
-    let (doubt, review) = (folder.map_doubt(size_zyx)?, folder.read_review().unwrap_or_default());
-    Ok(Layer { folder, file, voxels, doubt, review, revision: 0, dirty: Vec::new() })
+    let (doubt, review) = (folder.map_doubt(geometry.size_zyx)?, folder.read_review().unwrap_or_default());
+    Ok(Layer { folder, file, voxels, doubt, review, recovered, revision: 0, dirty: Vec::new() })
 }
 
 /// Puts the case at the top of the list of recent ones.

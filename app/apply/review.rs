@@ -38,3 +38,4 @@ pub(super) fn fix_in_edit(_core: &mut Core) {}
 pub(super) fn compare_with(_core: &mut Core, _layer: Option<u32>) {}
 pub(super) fn compared(_core: &mut Core, _report: CompareReport) {}
 pub(super) fn not_compared(_core: &mut Core, _failure: Option<Failure>) {}
+pub(super) fn edited(_core: &mut Core) {}

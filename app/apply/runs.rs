@@ -194,8 +194,7 @@ pub(super) fn event(core: &mut Core, event: Event) {
 fn adopt(core: &mut Core, number: u32) {
     let Some(path) = core.state.run.as_ref().map(|run| run.case.clone()) else { return };
     let Some(case) = core.state.case.as_mut().filter(|case| case.folder.path() == path) else { return };
-    let geometry = &case.file.geometry;
-    match open::load_layer(case.folder.layer(number), geometry.size_zyx, geometry.spacing_zyx_mm) {
+    match open::load_layer(case.folder.layer(number), &case.file.geometry) {
         Ok(layer) => {
             case.layers.retain(|known| known.folder.number() != number);
             case.layers.push(layer);

@@ -25,7 +25,7 @@ impl LayerVoxels {
     pub fn at(&self, index_zyx: [usize; 3]) -> u16 {
         match self {
             Self::Mapped(voxels) => voxels.value(index_zyx) as u16,
-            Self::Edited(history) => history.at(index_zyx),
+            Self::Edited(history) => history.grid().voxels().at(index_zyx),
             Self::Absent => 0,
         }
     }
@@ -44,6 +44,8 @@ pub struct Layer {
     pub doubt: Option<MappedVoxels>,
     /// Measures and decisions; absent until measured.
     pub review: Option<ReviewFile>,
+    /// Edit steps that came back after the last session did not end in order.
+    pub recovered: Option<usize>,
     /// Rises whenever the mask changes, with the box that changed; pictures and surfaces follow it.
     pub revision: u64,
     /// Boxes changed since the pictures last followed.

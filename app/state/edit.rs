@@ -1,5 +1,8 @@
 //! Tools and how they are set.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
 use crate::render::plane::Plane;
 
 /// Tools, keys 1 to 8.
@@ -67,7 +70,7 @@ pub enum Overwrite {
     /// Background and structures that are not locked.
     #[default]
     Unlocked,
-    /// Everything but locked structures that are hidden.
+    /// Everything.
     All,
 }
 
@@ -80,10 +83,12 @@ pub struct Stroke {
     pub last_zyx: [f64; 3],
     /// Takes away instead of adding.
     pub erases: bool,
+    /// It has changed something, so there is a step to go on with.
+    pub begun: bool,
 }
 
 /// Tools of a case.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct EditState {
     /// In hand.
     pub tool: Tool,
@@ -105,12 +110,16 @@ pub struct EditState {
     pub stroke: Option<Stroke>,
     /// Corners of a lasso in progress, continuous voxel indices z, y, x.
     pub lasso: Vec<[f64; 3]>,
+    /// The plane it is drawn on.
+    pub lasso_plane: Plane,
     /// Distance of grow, shrink and smooth, mm.
     pub distance_mm: f32,
     /// Islands smaller than this are removed, mL.
     pub island_ml: f32,
     /// A long operation at work: its words.
     pub working: Option<String>,
+    /// Stops that operation.
+    pub stop: Option<Arc<AtomicBool>>,
     /// The disk refused the last step; drawing is paused.
     pub paused: Option<String>,
     /// When the last step was on disk, UTC; shown in the status bar.
@@ -130,9 +139,11 @@ impl Default for EditState {
             inverted: false,
             stroke: None,
             lasso: Vec::new(),
+            lasso_plane: Plane::Axial,
             distance_mm: 2.0,
             island_ml: 1.0,
             working: None,
+            stop: None,
             paused: None,
             saved_at: None,
         }
