@@ -18,6 +18,7 @@ mod files;
 mod font;
 mod import_layer;
 mod inspect;
+mod layers;
 mod list;
 mod models;
 mod networks;
@@ -35,6 +36,7 @@ mod study;
 #[cfg(test)]
 mod tests_recovery;
 mod tuning;
+mod usual;
 mod weights;
 
 pub use serve::serve;

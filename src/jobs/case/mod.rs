@@ -6,6 +6,7 @@
 //!              thumb.png
 //!              layers/<n>/layer.json     LayerFile
 //!                         labels.raw     mask, u8 or u16 little endian, z-y-x
+//!                         current.raw    the mask with edits, for jobs
 //!                         doubt.raw      u8 per voxel, 0 certain to 255 undecided; only of model results
 //!                         review.json    ReviewFile
 //!                         journal.vxj    edits since labels.raw, written by the window
@@ -206,6 +207,11 @@ impl LayerFolder {
         self.path.join("labels.raw")
     }
 
+    /// The mask with its edits, as the window last wrote it for a job; the journal itself stays the window's.
+    pub fn current_path(&self) -> PathBuf {
+        self.path.join("current.raw")
+    }
+
     /// Doubt of a model's result.
     pub fn doubt_path(&self) -> PathBuf {
         self.path.join("doubt.raw")
@@ -242,6 +248,14 @@ impl LayerFolder {
     /// Maps the mask.
     pub fn map_labels(&self, layer: &LayerFile, size_zyx: [usize; 3]) -> io::Result<MappedVoxels> {
         MappedVoxels::open(&self.labels_path(), layer.width.voxel_type(), size_zyx)
+    }
+
+    /// Maps the mask with its edits, where the window wrote them down; else as it was made.
+    pub fn map_current(&self, layer: &LayerFile, size_zyx: [usize; 3]) -> io::Result<MappedVoxels> {
+        let path = self.current_path();
+        let Ok(about) = fs::metadata(&path) else { return self.map_labels(layer, size_zyx) };
+        let is_wide = about.len() > size_zyx.iter().product::<usize>() as u64;
+        MappedVoxels::open(&path, if is_wide { VoxelType::U16 } else { VoxelType::U8 }, size_zyx)
     }
 
     /// Maps the doubt; nothing where there is none.
