@@ -32,6 +32,13 @@ impl LabelTable {
         Self { labels }
     }
 
+    /// Takes labels as they are; of duplicates the last stays, background is dropped.
+    pub fn from_labels(labels: impl IntoIterator<Item = Label>) -> Self {
+        let mut table = Self::default();
+        labels.into_iter().for_each(|label| table.insert(label));
+        table
+    }
+
     /// All labels, by rising value.
     pub fn iter(&self) -> impl Iterator<Item = &Label> {
         self.labels.iter()
