@@ -178,7 +178,8 @@ fn write(job: &ExportJob, content: &Content, kind: ExportKind, surfaces: &[Surfa
             let path = free(job, target(ending))?;
             label_table::write(&path, form, &mask.table).map_err(said)?;
             let (_, read) = label_table::read(&path).map_err(said)?;
-            one(path, Some(read == mask.table))
+            let told = |table: &LabelTable| table.iter().map(|label| (label.value, label.color)).collect::<Vec<_>>();
+            one(path, Some(told(&read) == told(&mask.table)))
         }
         ExportKind::Report => {
             let path = free(job, target("_report.html"))?;
