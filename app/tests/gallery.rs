@@ -11,7 +11,11 @@ fn page(name: &str, size: [f32; 2], mut show: impl FnMut(&mut egui::Ui)) {
     let mut results = egui_kittest::SnapshotResults::new();
     for (base, label) in [(Base::Dark, "dark"), (Base::Light, "light")] {
         for scale in [1.0, 2.0] {
-            let mut harness = harness(size, scale, base).build_ui(&mut show);
+            let mut harness = harness(size, scale, base).build_ui(|ui| {
+                // The harness keeps a margin; a page begins at the window's corner as a panel does.
+                let whole = ui.ctx().content_rect();
+                show(&mut ui.new_child(egui::UiBuilder::new().max_rect(whole)));
+            });
             harness.run();
             results.add(harness.try_snapshot(format!("gallery/{name}-{label}-{scale}x")));
         }

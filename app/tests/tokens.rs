@@ -90,9 +90,10 @@ fn contrast(a: Color32, b: Color32) -> f64 {
     (a.max(b) + 0.05) / (a.min(b) + 0.05)
 }
 
-/// The contrast of an ink on the worst of some grounds, to the digit the design gives.
+/// The contrast of an ink on the worst of some grounds, to two digits, as the design gives it.
 fn worst(ink: Color32, grounds: &[Color32]) -> f64 {
-    grounds.iter().map(|ground| contrast(ink, *ground)).fold(f64::INFINITY, f64::min)
+    let exact = grounds.iter().map(|ground| contrast(ink, *ground)).fold(f64::INFINITY, f64::min);
+    (exact * 100.0).round() / 100.0
 }
 
 #[test]
@@ -105,7 +106,7 @@ fn dark_contrast_is_what_the_design_says() {
     assert!(worst(p.text2, &grounds) >= 6.8);
     assert!(worst(p.text3, &grounds) >= 4.7);
     for ink in [p.accent, p.ok, p.warn, p.err] {
-        assert!(worst(ink, &grounds) >= 6.15, "{}", worst(ink, &grounds));
+        assert!(worst(ink, &grounds) >= 6.2, "{}", worst(ink, &grounds));
     }
     assert!(worst(p.line2, &grounds[1..]) >= 3.2);
     assert!((contrast(p.onaccent, p.accent) - 8.35).abs() < 0.01);
@@ -116,13 +117,13 @@ fn dark_contrast_is_what_the_design_says() {
 fn light_contrast_is_what_the_design_says() {
     let p = LIGHT;
     let grounds = [p.bg0, p.bg1, p.bg2, p.bg3];
-    assert!(worst(p.text1, &grounds) >= 13.65);
-    assert!(worst(p.text2, &grounds) >= 6.55);
-    assert!(worst(p.text3, &grounds) >= 4.675);
+    assert!(worst(p.text1, &grounds) >= 13.7);
+    assert!(worst(p.text2, &grounds) >= 6.6);
+    assert!(worst(p.text3, &grounds) >= 4.68);
     for ink in [p.accent, p.ok, p.warn, p.err] {
-        assert!(worst(ink, &grounds) >= 4.75, "{}", worst(ink, &grounds));
+        assert!(worst(ink, &grounds) >= 4.8, "{}", worst(ink, &grounds));
     }
-    assert!(worst(p.line2, &grounds[1..]) >= 3.15);
+    assert!(worst(p.line2, &grounds[1..]) >= 3.2);
     assert!((contrast(p.text3, p.accentdim) - 4.7).abs() < 0.06);
 }
 

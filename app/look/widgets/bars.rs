@@ -74,8 +74,8 @@ pub fn top_bar(
         });
         // The middle is the middle of the window, not of what the sides leave.
         let rect = ui.max_rect();
-        let builder = UiBuilder::new().max_rect(rect).layout(Layout::centered_and_justified(egui::Direction::LeftToRight));
-        ui.scope_builder(builder, middle);
+        let layout = Layout::centered_and_justified(egui::Direction::LeftToRight);
+        middle(&mut ui.new_child(UiBuilder::new().id_salt("middle").max_rect(rect).layout(layout)));
     });
     paint::rule_below(ui.painter(), shown.response.rect, p.line1);
     action
@@ -198,9 +198,6 @@ pub fn status_bar(ui: &mut Ui, middle: &str, state: State, saved: &str) -> Respo
         let mut left = Run::default();
         left.text(ui, crate::look::RESEARCH_USE, Type::Small.regular(), p.text3, third);
         left.paint(ui.painter(), rect.left(), rect.center().y);
-        let mut centre = Run::default();
-        centre.text(ui, middle, Type::Small.regular(), p.text1, third);
-        centre.paint_centred(ui.painter(), rect);
         let mut right = Run::default();
         if state != State::Neutral {
             right.icon(sign_of(state), icon::TAG, p.state(state).0);
@@ -208,6 +205,11 @@ pub fn status_bar(ui: &mut Ui, middle: &str, state: State, saved: &str) -> Respo
         }
         right.text(ui, saved, Type::Small.regular(), p.text2, third - right.width());
         right.paint_right(ui.painter(), rect.right(), rect.center().y);
+        // In the middle of the window, over what the wider side leaves.
+        let room = rect.width() - 2.0 * (left.width().max(right.width()) + gap::M);
+        let mut centre = Run::default();
+        centre.text(ui, middle, Type::Small.regular(), p.text1, room);
+        centre.paint_centred(ui.painter(), rect);
         say_part(ui, &response, "notice", crate::look::RESEARCH_USE, false);
         say_part(ui, &response, "pointer", middle, false);
         say_part(ui, &response, "saved", saved, true);

@@ -18,13 +18,7 @@ pub struct DialogResponse<R> {
 }
 
 /// Shows a dialog with a title, a cross, and contents; `extra` stands between title and cross (a search field).
-pub fn dialog<R>(
-    ui: &Ui,
-    title: &str,
-    width: f32,
-    extra: impl FnOnce(&mut Ui),
-    contents: impl FnOnce(&mut Ui) -> R,
-) -> DialogResponse<R> {
+pub fn dialog<R>(ui: &Ui, title: &str, width: f32, extra: impl FnOnce(&mut Ui), contents: impl FnOnce(&mut Ui) -> R) -> DialogResponse<R> {
     let ctx = ui.ctx();
     let p = Theme::of(ui);
     let window = ctx.content_rect().width() - 2.0 * gap::XXL;

@@ -1,6 +1,6 @@
 //! Text fields: with an icon before and a key cap after, and short ones for numbers.
 
-use egui::{Align, Frame, Layout, Rect, Response, Sense, TextEdit, Ui, UiBuilder, Widget, pos2, vec2};
+use egui::{Align, Align2, Frame, Layout, Rect, Response, Sense, TextEdit, Ui, UiBuilder, Widget, pos2, vec2};
 
 use crate::look::focus;
 use crate::look::icons::Icon;
@@ -82,6 +82,7 @@ impl<'a> Field<'a> {
             .hint_text(hint)
             .font(Type::Body.regular())
             .text_color(p.text1)
+            .align(if self.lines > 1 { Align2::LEFT_TOP } else { Align2::LEFT_CENTER })
             .desired_rows(self.lines)
             .desired_width(ui.available_width());
         ui.add(edit).accessible_name(self.name)
@@ -112,7 +113,9 @@ impl Widget for Field<'_> {
         } else {
             Layout::left_to_right(Align::Center)
         };
-        let mut response = ui.scope_builder(UiBuilder::new().max_rect(inner).layout(layout), |ui| self.edit(ui)).inner;
+        // A child that takes no room of its own: the frame has taken it.
+        let mut child = ui.new_child(UiBuilder::new().id_salt(around.id).max_rect(inner).layout(layout));
+        let mut response = self.edit(&mut child);
         if around.clicked() {
             response.request_focus();
         }
@@ -136,23 +139,21 @@ impl Widget for Field<'_> {
 /// A short field for a number, such as a threshold.
 pub fn number_field(ui: &mut Ui, name: &str, value: &mut f64, range: std::ops::RangeInclusive<f64>, unit: &str, width: f32) -> Response {
     let p = Theme::of(ui);
-    let (rect, _) = ui.allocate_exact_size(vec2(width, control::HEIGHT), Sense::hover());
+    let (rect, around) = ui.allocate_exact_size(vec2(width, control::HEIGHT), Sense::hover());
     let ground = ui.painter().add(egui::Shape::Noop);
     let inner = Rect::from_min_max(pos2(rect.left() + gap::S, rect.top()), pos2(rect.right() - gap::S, rect.bottom()));
-    let builder = UiBuilder::new().max_rect(inner).layout(Layout::left_to_right(Align::Center));
-    let response = ui
-        .scope_builder(builder, |ui| {
-            let style = ui.style_mut();
-            style.spacing.button_padding = vec2(0.0, 0.0);
-            let widgets = &mut style.visuals.widgets;
-            for visuals in [&mut widgets.inactive, &mut widgets.hovered, &mut widgets.active] {
-                visuals.weak_bg_fill = egui::Color32::TRANSPARENT;
-                visuals.bg_stroke.color = egui::Color32::TRANSPARENT;
-            }
-            let edit = egui::DragValue::new(value).range(range).suffix(unit.to_owned()).update_while_editing(false);
-            ui.add(edit).accessible_name(name)
-        })
-        .inner;
+    let layout = Layout::left_to_right(Align::Center);
+    let mut child = ui.new_child(UiBuilder::new().id_salt(around.id).max_rect(inner).layout(layout));
+    let style = child.style_mut();
+    style.spacing.button_padding = vec2(0.0, 0.0);
+    style.spacing.interact_size.x = 0.0;
+    let widgets = &mut style.visuals.widgets;
+    for visuals in [&mut widgets.inactive, &mut widgets.hovered, &mut widgets.active] {
+        visuals.weak_bg_fill = egui::Color32::TRANSPARENT;
+        visuals.bg_stroke.color = egui::Color32::TRANSPARENT;
+    }
+    let edit = egui::DragValue::new(value).range(range).suffix(unit.to_owned()).update_while_editing(false);
+    let response = child.add(edit).accessible_name(name);
     let border = if response.has_focus() { p.accent } else { p.line2 };
     let fill = if response.hovered() { p.bg3 } else { p.bg2 };
     let stroke = egui::Stroke::new(crate::look::tokens::line::THIN, border);

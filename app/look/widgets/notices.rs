@@ -106,12 +106,9 @@ impl<'a> Banner<'a> {
         paint::rule_below(ui.painter(), rect, ink);
         let inner = rect.shrink2(vec2(gap::M, 0.0));
         let builder = UiBuilder::new().max_rect(inner).layout(Layout::right_to_left(egui::Align::Center));
-        let (action, right) = ui
-            .scope_builder(builder, |ui| {
-                let action = self.buttons(ui);
-                (action, ui.min_rect().left())
-            })
-            .inner;
+        let mut child = ui.new_child(builder.id_salt(response.id));
+        let action = self.buttons(&mut child);
+        let right = child.min_rect().left();
         let middle = rect.center().y;
         let sign = self.icon.unwrap_or(self.notice.sign());
         paint::icon(ui.painter(), pos2(inner.left() + icon::BAR / 2.0, middle), sign, icon::BAR, ink);
@@ -177,11 +174,10 @@ pub fn note(ui: &mut Ui, state: State, sign: Option<Icon>, text: &str) -> Respon
     response
 }
 
-/// A framed result that leads a page: "Passed the gate", "No usable GPU found". Contents stand right of its icon.
-pub fn result_card<R>(ui: &mut Ui, state: State, sign: Icon, contents: impl FnOnce(&mut Ui) -> R) -> R {
+/// A framed result: "Passed the gate", "No usable GPU found". `ground` colours the card, `(sign, ink)` the icon its contents stand beside.
+pub fn result_card<R>(ui: &mut Ui, ground: State, (sign, ink): (Icon, State), contents: impl FnOnce(&mut Ui) -> R) -> R {
     let p = Theme::of(ui);
-    let (ink, ground) = p.state(state);
-    let (fill, border) = if state == State::Neutral { (p.bg2, p.line1) } else { (ground, ink) };
+    let (border, fill) = if ground == State::Neutral { (p.line1, p.bg2) } else { p.state(ground) };
     egui::Frame::new()
         .fill(fill)
         .stroke(egui::Stroke::new(line::THIN, border))
@@ -190,7 +186,7 @@ pub fn result_card<R>(ui: &mut Ui, state: State, sign: Icon, contents: impl FnOn
         .show(ui, |ui| {
             ui.horizontal(|ui| {
                 let (rect, _) = ui.allocate_exact_size(vec2(icon::BAR, control::HEIGHT), Sense::hover());
-                paint::icon(ui.painter(), rect.center(), sign, icon::BAR, ink);
+                paint::icon(ui.painter(), rect.center(), sign, icon::BAR, p.state(ink).0);
                 contents(ui)
             })
             .inner

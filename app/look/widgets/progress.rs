@@ -51,7 +51,8 @@ fn bar(ui: &Ui, rect: Rect, track: Color32, parts: &[(f32, Color32)]) {
     for (share, ink) in parts {
         let to = (from + share.max(0.0)).min(1.0);
         // Each part is the whole bar seen through its own slot, so that only the ends of the bar are round.
-        let slot = Rect::from_min_max(pos2(rect.left() + from * rect.width(), rect.top()), pos2(rect.left() + to * rect.width(), rect.bottom()));
+        let slot =
+            Rect::from_min_max(pos2(rect.left() + from * rect.width(), rect.top()), pos2(rect.left() + to * rect.width(), rect.bottom()));
         let slot = paint::snapped(painter, slot).intersect(painter.clip_rect());
         painter.with_clip_rect(slot).rect_filled(rect, round, *ink);
         from = to;

@@ -1,12 +1,12 @@
 //! Segmented choice: a few words beside each other, one of them on.
 
-use egui::{Rect, Role, Sense, Stroke, StrokeKind, Ui, pos2, vec2};
+use egui::{CornerRadius, Rect, Role, Sense, Stroke, StrokeKind, Ui, pos2, vec2};
 
 use crate::look::focus;
 use crate::look::icons::Icon;
 use crate::look::paint::{self, Run};
-use crate::look::theme::{Theme, corners};
-use crate::look::tokens::{Type, control, gap, icon, line, radius};
+use crate::look::theme::Theme;
+use crate::look::tokens::{Type, control, icon, line, radius};
 
 /// One of the choices.
 #[derive(Clone, Copy)]
@@ -79,9 +79,12 @@ pub fn segmented<T: Copy + PartialEq>(ui: &mut Ui, name: &str, current: T, choic
         paint::name_on(&response, Role::RadioButton, *on, choice.text);
         if *on {
             let rect = paint::snapped(ui.painter(), rect);
-            ui.painter().rect(rect, corners(gap::XXS), p.accentdim, Stroke::new(line::THIN, p.accent), StrokeKind::Inside);
+            // Round only where the whole choice is.
+            let ends = (at == 0, at + 1 == choices.len());
+            ui.painter().rect(rect, end_corners(ends), p.accentdim, Stroke::new(line::THIN, p.accent), StrokeKind::Inside);
         } else if response.hovered() {
-            ui.painter().rect_filled(paint::snapped(ui.painter(), rect), corners(radius::CONTROL - border), p.bg3);
+            let ends = (at == 0, at + 1 == choices.len());
+            ui.painter().rect_filled(paint::snapped(ui.painter(), rect), end_corners(ends), p.bg3);
         }
         let next_is_on = runs.get(at + 1).is_none_or(|(on, _)| *on);
         if !*on && !next_is_on {
@@ -97,4 +100,10 @@ pub fn segmented<T: Copy + PartialEq>(ui: &mut Ui, name: &str, current: T, choic
         }
     }
     chosen
+}
+
+/// Corners of a segment that is first, last, both or neither.
+fn end_corners((first, last): (bool, bool)) -> CornerRadius {
+    let round = |end: bool| if end { (radius::CONTROL - line::THIN) as u8 } else { 0 };
+    CornerRadius { nw: round(first), sw: round(first), ne: round(last), se: round(last) }
 }

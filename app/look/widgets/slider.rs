@@ -110,9 +110,8 @@ impl<'a> Slider<'a> {
     fn paint(&self, ui: &Ui, p: &Palette, response: &Response, rect: Rect, track: egui::Rangef) {
         let knob = pos2(track.min + self.share() * track.span(), rect.center().y);
         let half = control::SLIDER_RAIL / 2.0;
-        let part = |from: f32, to: f32| {
-            paint::snapped(ui.painter(), Rect::from_min_max(pos2(from, knob.y - half), pos2(to, knob.y + half)))
-        };
+        let part =
+            |from: f32, to: f32| paint::snapped(ui.painter(), Rect::from_min_max(pos2(from, knob.y - half), pos2(to, knob.y + half)));
         ui.painter().rect_filled(part(rect.left(), rect.right()), corners(half), p.line2);
         ui.painter().rect_filled(part(rect.left(), knob.x), corners(half), p.accent);
         let radius = control::SLIDER_KNOB / 2.0;

@@ -118,7 +118,7 @@ impl<'a> StructureRow<'a> {
         let response = ui.interact(target, row.id.with(verb.len()).with(sign.codepoint), Sense::click());
         let name = format!("{verb} {}", self.name);
         paint::name(&response, Role::Button, &name);
-        let faint = matches!(verb, "Lock") || !self.shown;
+        let faint = verb != "Unlock";
         let ink = match (response.hovered(), faint) {
             (true, _) => p.text1,
             (false, true) => p.text3,

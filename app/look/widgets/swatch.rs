@@ -31,9 +31,7 @@ pub(crate) fn paint_swatch(painter: &Painter, centre: Pos2, ink: Color32, patter
         Pattern::Solid => return,
         Pattern::Dash => (&[structure::SWATCH_DASH], &[structure::SWATCH_DASH_GAP]),
         Pattern::Dot => (&[structure::SWATCH_DOT], &[structure::SWATCH_DOT_GAP]),
-        Pattern::DashDot => {
-            (&[structure::SWATCH_DASH, structure::SWATCH_DOT], &[structure::SWATCH_DASH_GAP, structure::SWATCH_DASH_GAP])
-        }
+        Pattern::DashDot => (&[structure::SWATCH_DASH, structure::SWATCH_DOT], &[structure::SWATCH_DASH_GAP, structure::SWATCH_DASH_GAP]),
     };
     painter.extend(Shape::dashed_line_with_offset(&path, stroke, dashes, gaps, structure::SWATCH_DASH / 2.0));
 }

@@ -21,7 +21,7 @@ fn padded(ui: &mut Ui, contents: impl FnOnce(&mut Ui)) {
 
 #[test]
 fn buttons() {
-    page("buttons", [560.0, 420.0], |ui| {
+    page("buttons", [560.0, 350.0], |ui| {
         padded(ui, |ui| {
             ui.horizontal(|ui| {
                 ui.add(Button::primary("Segment").icon(icons::PLAY).key("Enter").large());
@@ -88,10 +88,13 @@ fn buttons() {
 
 #[test]
 fn choices() {
-    page("choices", [560.0, 520.0], |ui| {
+    page("choices", [560.0, 490.0], |ui| {
         padded(ui, |ui| {
-            let panes =
-                [Segment::new(0, "4-up").icon(icons::GRID), Segment::new(1, "One").icon(icons::ONE_PANE), Segment::new(2, "3D").icon(icons::THREE_D)];
+            let panes = [
+                Segment::new(0, "4-up").icon(icons::GRID),
+                Segment::new(1, "One").icon(icons::ONE_PANE),
+                Segment::new(2, "3D").icon(icons::THREE_D),
+            ];
             ui.horizontal(|ui| {
                 w::segmented(ui, "Panes", 0, &panes, None);
                 w::segmented(ui, "Panes, narrow", 1, &panes.map(Segment::icon_only), None);
@@ -100,7 +103,8 @@ fn choices() {
             let overlay = [Segment::new(0, "Fill"), Segment::new(1, "Outline"), Segment::new(2, "Both")];
             w::segmented(ui, "Overlay", 2, &overlay, Some(232.0));
             ui.add_space(gap::M);
-            let theme = [Segment::new(0, "Dark").icon(icons::MOON), Segment::new(1, "Light").icon(icons::SUN), Segment::new(2, "Follow system")];
+            let theme =
+                [Segment::new(0, "Dark").icon(icons::MOON), Segment::new(1, "Light").icon(icons::SUN), Segment::new(2, "Follow system")];
             w::segmented(ui, "Theme", 0, &theme, None);
             ui.add_space(gap::M);
             ui.horizontal(|ui| {
@@ -174,14 +178,14 @@ fn notices() {
                 .show(ui);
             ui.add_space(gap::M);
             Frame::new().inner_margin(margin(gap::L, 0.0)).show(ui, |ui| {
-                result_card(ui, State::Neutral, icons::CHIP, |ui| {
+                result_card(ui, State::Neutral, (icons::CHIP, State::Ok), |ui| {
                     ui.set_min_width(ui.available_width());
                     ui.add(Words::new("AMD Radeon 780M").strong());
                     ui.add(Words::new("Vulkan · 4.1 of 8.0 GB free").ink(w::Ink::Label));
                     w::tag(ui, State::Ok, Some(icons::CHECK), "Ready");
                 });
                 ui.add_space(gap::S);
-                result_card(ui, State::Warn, icons::CHIP, |ui| {
+                result_card(ui, State::Warn, (icons::CHIP, State::Warn), |ui| {
                     ui.set_min_width(ui.available_width());
                     ui.add(Words::new("No usable GPU found").strong());
                     ui.add(Words::new("Using the CPU engine: 8 cores, 11.2 GB free").ink(w::Ink::Label));
@@ -192,8 +196,18 @@ fn notices() {
                     w::toast::toast(ui, State::Accent, "Patterns are on");
                 });
                 ui.set_max_width(320.0);
-                note(ui, State::Accent, None, "Another program took GPU memory, so parts of each tile are now computed twice. Same mask, about 20 s longer.");
-                note(ui, State::Warn, Some(icons::RESTART), "GPU came back after 6 s. 18 finished tiles were kept; tile 19 is being done again.");
+                note(
+                    ui,
+                    State::Accent,
+                    None,
+                    "Another program took GPU memory, so parts of each tile are now computed twice. Same mask, about 20 s longer.",
+                );
+                note(
+                    ui,
+                    State::Warn,
+                    Some(icons::RESTART),
+                    "GPU came back after 6 s. 18 finished tiles were kept; tile 19 is being done again.",
+                );
             });
         });
     });
@@ -201,7 +215,7 @@ fn notices() {
 
 #[test]
 fn home() {
-    page("home", [1000.0, 640.0], |ui| {
+    page("home", [1000.0, 660.0], |ui| {
         let p = Theme::of(ui);
         Frame::new().fill(p.bg0).inner_margin(margin(gap::XL, gap::XL)).show(ui, |ui| {
             ui.set_min_size(ui.available_size());
@@ -216,12 +230,36 @@ fn home() {
             });
             ui.add_space(gap::L);
             w::table(ui, |ui| {
-                ui.add(w::ListRow::new("CT abdomen, native 3.0").about("Anon-0417 · 24 structures · 3 to check").tag(State::Warn, "In review").value("Today 14:32"));
-                ui.add(w::ListRow::new("CTA aorta 1.5").about("Anon-0409 · 2 structures").tag(State::Ok, "Accepted").value("Yesterday").selected(true));
+                ui.add(
+                    w::ListRow::new("CT abdomen, native 3.0")
+                        .about("Anon-0417 · 24 structures · 3 to check")
+                        .tag(State::Warn, "In review")
+                        .value("Today 14:32"),
+                );
+                ui.add(
+                    w::ListRow::new("CTA aorta 1.5")
+                        .about("Anon-0409 · 2 structures")
+                        .tag(State::Ok, "Accepted")
+                        .value("Yesterday")
+                        .selected(true),
+                );
                 ui.add(w::ListRow::new("gpu01").about("SSH · RTX 4090, 22 GB free").radio(true).value("14 min"));
-                ui.add(w::ListRow::new("Pelvis, tilted").about("CT · B30f soft").note(State::Warn, icons::WARNING, "Gantry tilt 14.5°: will be straightened").radio(false));
-                ui.add(w::ListRow::new("Reading room 3").about("SSH · no GPU").radio(false).refused(true).value("not offered: longer than a day"));
-                ui.add(w::ListRow::new("Orientation readable in every file").light().icon(icons::ACCEPTED, State::Ok).value("22 of 22").last());
+                ui.add(
+                    w::ListRow::new("Pelvis, tilted")
+                        .about("CT · B30f soft")
+                        .note(State::Warn, icons::WARNING, "Gantry tilt 14.5°: will be straightened")
+                        .radio(false),
+                );
+                ui.add(
+                    w::ListRow::new("Reading room 3")
+                        .about("SSH · no GPU")
+                        .radio(false)
+                        .refused(true)
+                        .value("not offered: longer than a day"),
+                );
+                ui.add(
+                    w::ListRow::new("Orientation readable in every file").light().icon(icons::ACCEPTED, State::Ok).value("22 of 22").last(),
+                );
             });
         });
     });
@@ -232,13 +270,23 @@ fn bars() {
     page("bars", [1280.0, 160.0], |ui| {
         let p = Theme::of(ui);
         let title = TopTitle { title: "CT abdomen, native 3.0", about: "Anon-0417 · 12 Mar 2026", stacked: true };
-        w::top_bar(ui, title, true, |ui| tabs(ui, Panels::Wide), |ui| {
-            ui.add(IconButton::new(icons::JOBS, "Jobs"));
-            ui.add(Button::chip("Radeon 780M · ready").icon(icons::CHIP));
-        });
+        w::top_bar(
+            ui,
+            title,
+            true,
+            |ui| tabs(ui, Panels::Wide),
+            |ui| {
+                ui.add(IconButton::new(icons::JOBS, "Jobs"));
+                ui.add(Button::chip("Radeon 780M · ready").icon(icons::CHIP));
+            },
+        );
         w::status_bar(ui, "R 56.0  A 137.3  S 352.3 mm  ·  −9 HU  ·  Kidney right", State::Ok, "All edits saved 14:32:07");
         w::tool_bar(ui, |ui| {
-            let panes = [Segment::new(0, "4-up").icon(icons::GRID), Segment::new(1, "One").icon(icons::ONE_PANE), Segment::new(2, "3D").icon(icons::THREE_D)];
+            let panes = [
+                Segment::new(0, "4-up").icon(icons::GRID),
+                Segment::new(1, "One").icon(icons::ONE_PANE),
+                Segment::new(2, "3D").icon(icons::THREE_D),
+            ];
             w::segmented(ui, "Panes", 0, &panes, None);
             bar_rule(ui);
             ui.add(Button::chip("Soft tissue").icon(icons::CONTRAST).hint("W 350 L 50").opens());
@@ -258,9 +306,15 @@ fn bars() {
 fn narrow_bars() {
     page("bars-narrow", [900.0, 90.0], |ui| {
         let title = TopTitle { title: "CT abdomen, native 3.0, portal venous", about: "Anon-0417 · 12 Mar 2026", stacked: true };
-        w::top_bar(ui, title, true, |ui| tabs(ui, Panels::Narrow), |ui| {
-            ui.add(Button::chip("Ready").icon(icons::CHIP));
-        });
+        w::top_bar(
+            ui,
+            title,
+            true,
+            |ui| tabs(ui, Panels::Narrow),
+            |ui| {
+                ui.add(Button::chip("Ready").icon(icons::CHIP));
+            },
+        );
         w::status_bar(ui, "R 56.0  A 137.3  S 352.3 mm  ·  −9 HU  ·  Inferior vena cava", State::Err, "1 step waiting to be saved");
     });
 }
@@ -278,9 +332,11 @@ fn tabs(ui: &mut Ui, panels: Panels) {
 
 #[test]
 fn palette() {
-    page("palette", [420.0, 130.0], |ui| {
+    page("palette", [420.0, 140.0], |ui| {
         padded(ui, |ui| {
-            for (patterns, shown) in [(Patterns::FromNinth, true), (Patterns::Always, true), (Patterns::Off, true), (Patterns::FromNinth, false)] {
+            for (patterns, shown) in
+                [(Patterns::FromNinth, true), (Patterns::Always, true), (Patterns::Off, true), (Patterns::FromNinth, false)]
+            {
                 ui.horizontal(|ui| {
                     ui.spacing_mut().item_spacing.x = gap::XXS;
                     for index in 0..STRUCTURES.len() {
@@ -296,7 +352,7 @@ fn palette() {
 
 #[test]
 fn all_icons() {
-    page("icons", [640.0, 480.0], |ui| {
+    page("icons", [760.0, 340.0], |ui| {
         padded(ui, |ui| {
             ui.columns(7, |columns| {
                 for (at, (name, icon)) in icons::ALL.iter().enumerate() {
@@ -381,7 +437,9 @@ fn rails() {
                     w::step_row(ui, 1, w::Step::Done, "Cases", "22 corrected cases");
                     w::step_row(ui, 2, w::Step::Current, "Check", "20 ready, 2 to decide");
                     w::step_row(ui, 3, w::Step::ToCome, "Plan", "");
-                    for (icon, text, on) in [(icons::MOON, "Appearance", true), (icons::LAYERS, "Viewing", false), (icons::CHIP, "Device and memory", false)] {
+                    for (icon, text, on) in
+                        [(icons::MOON, "Appearance", true), (icons::LAYERS, "Viewing", false), (icons::CHIP, "Device and memory", false)]
+                    {
                         w::nav_row(ui, w::NavRow { icon, text, on });
                     }
                 });
@@ -415,7 +473,7 @@ fn images() {
 
 #[test]
 fn runs() {
-    page("runs", [320.0, 330.0], |ui| {
+    page("runs", [320.0, 350.0], |ui| {
         padded(ui, |ui| {
             w::section_head(ui, "GPU memory", Some("2.3 of 4.1 GB free"));
             ui.add_space(gap::XS);

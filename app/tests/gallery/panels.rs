@@ -141,7 +141,10 @@ fn run() {
                 ui.add_space(gap::S);
                 ui.add(RadioCard::new(true, "Abdomen 24", "CT · 24 structures · 125 MB · CC BY 4.0").tag(State::Ok, "Fits this CT"));
                 ui.add_space(gap::S);
-                ui.add(RadioCard::new(false, "Aorta and branches", "CT angiography · 9 structures · 125 MB").warning("Trained with contrast; this CT has none"));
+                ui.add(
+                    RadioCard::new(false, "Aorta and branches", "CT angiography · 9 structures · 125 MB")
+                        .warning("Trained with contrast; this CT has none"),
+                );
                 ui.add_space(gap::S);
                 ui.add(RadioCard::new(false, "Whole body 104", "CT · 104 structures · 125 MB").refused("Needs 5.1 GB; 4.1 GB is free"));
             });
@@ -181,7 +184,9 @@ fn draw_into() {
                 w::section_head(ui, "Draw into", Some("Q / E"));
             });
             for (at, (name, value, locked)) in
-                [("Liver", "1,462", false), ("Spleen", "388", true), ("Stomach", "214", false), ("Aorta", "46", true)].into_iter().enumerate()
+                [("Liver", "1,462", false), ("Spleen", "388", true), ("Stomach", "214", false), ("Aorta", "46", true)]
+                    .into_iter()
+                    .enumerate()
             {
                 let (ink, pattern) = STRUCTURES[at * 4];
                 StructureRow::new(name, ink, pattern).value(value).locked(locked).selected(at == 0).strong().show(ui);
