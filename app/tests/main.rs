@@ -1,1 +1,4 @@
 //! Tests of the window.
+
+mod gallery;
+mod tokens;

@@ -166,3 +166,112 @@ fn the_search_for_patient_values_would_find_one() {
     assert!(spoken(source).iter().any(|body| names_a_patient(body)));
     assert!(!names_a_patient("the patient lies on the table"));
 }
+
+/// Ways to write a colour into code.
+const COLOURS: &[&str] = &[
+    "Color32::from_rgb",
+    "Color32::from_gray",
+    "Color32::from_hex",
+    "Color32::from_black_alpha",
+    "Color32::from_white_alpha",
+    "Color32::from_additive",
+    "Rgba::from_",
+    "Hsva::new",
+    "hex_color!",
+];
+
+/// Calls whose plain numbers are sizes. `vec2` also makes directions and shares, so it may hold numbers up to one.
+const SIZES: &[(&str, f32)] = &[
+    ("FontId::new(", 0.0),
+    ("FontId::proportional(", 0.0),
+    ("FontId::monospace(", 0.0),
+    ("Margin::same(", 0.0),
+    ("Margin::symmetric(", 0.0),
+    ("CornerRadius::same(", 0.0),
+    ("Stroke::new(", 0.0),
+    ("vec2(", 1.0),
+    ("Vec2::new(", 1.0),
+    ("Vec2::splat(", 1.0),
+    (".add_space(", 0.0),
+    (".set_width(", 0.0),
+    (".set_height(", 0.0),
+    (".set_min_width(", 0.0),
+    (".set_max_width(", 0.0),
+    (".set_min_height(", 0.0),
+    (".set_max_height(", 0.0),
+    (".exact_size(", 0.0),
+    (".default_size(", 0.0),
+    (".desired_width(", 0.0),
+    (".corner_radius(", 0.0),
+    (".inner_margin(", 0.0),
+    (".outer_margin(", 0.0),
+];
+
+/// Colours and sizes written into a source text, as they stand there.
+fn loose_numbers(source: &str) -> Vec<String> {
+    let mut found: Vec<String> = COLOURS.iter().filter(|way| source.contains(**way)).map(|way| (*way).to_owned()).collect();
+    for (at, _) in source.match_indices("Color32::") {
+        let name: String = source[at + "Color32::".len()..].chars().take_while(|c| c.is_ascii_uppercase() || *c == '_').collect();
+        // No paint, and "as given": neither is a colour.
+        if name.len() > 1 && !["TRANSPARENT", "PLACEHOLDER"].contains(&name.as_str()) {
+            found.push(format!("Color32::{name}"));
+        }
+    }
+    for (call, most) in SIZES {
+        for (at, _) in source.match_indices(call) {
+            let inside_a_name = call.starts_with(char::is_alphabetic) && source[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_');
+            let numbers = arguments(&source[at + call.len()..]).into_iter().filter_map(|argument| number(&argument));
+            if !inside_a_name && numbers.into_iter().any(|number| number.abs() > *most) {
+                found.push(source[at..].chars().take(40).collect());
+            }
+        }
+    }
+    found
+}
+
+/// The arguments of a call, from after its opening parenthesis.
+fn arguments(source: &str) -> Vec<String> {
+    let (mut depth, mut all) = (0, vec![String::new()]);
+    for c in source.chars() {
+        match c {
+            ')' if depth == 0 => break,
+            ',' if depth == 0 => all.push(String::new()),
+            _ => {
+                depth += i32::from("([{".contains(c)) - i32::from(")]}".contains(c));
+                all.last_mut().unwrap().push(c);
+            }
+        }
+    }
+    all
+}
+
+/// An argument that is a number and nothing else.
+fn number(argument: &str) -> Option<f32> {
+    argument.trim().trim_end_matches("f32").trim_end_matches('_').replace('_', "").parse().ok()
+}
+
+#[test]
+fn only_tokens_hold_colours_and_sizes() {
+    let look = root().join("app/look");
+    for path in files(&["app"], &["rs"]) {
+        let exempt = path.starts_with(look.join("tokens")) || path == look.join("tokens.rs") || path.starts_with(root().join("app/tests"));
+        if !exempt {
+            let loose = loose_numbers(&fs::read_to_string(&path).unwrap());
+            assert!(loose.is_empty(), "{} holds {loose:?}: put it into app/look/tokens", path.display());
+        }
+    }
+}
+
+#[test]
+fn loose_numbers_are_found_and_others_left_alone() {
+    for bad in
+        ["Color32::from_rgb(1, 2, 3)", "Color32::WHITE", "vec2(12.0, x)", "ui.add_space(8.0)", "Stroke::new(1.0, ink)", "Margin::same(4)"]
+    {
+        assert!(!loose_numbers(bad).is_empty(), "{bad}");
+    }
+    for good in
+        ["Color32::TRANSPARENT", "vec2(0.5, -1.0)", "vec2(width / 2.0, 0.0)", "ui.add_space(gap::S)", "my_vec2(12.0)", "Margin::same(0)"]
+    {
+        assert_eq!(loose_numbers(good), Vec::<String>::new(), "{good}");
+    }
+}

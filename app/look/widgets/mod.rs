@@ -1,0 +1,43 @@
+//! Widgets: plain data in, a response or a small enum out. None of them changes the model.
+
+pub mod bars;
+pub mod button;
+pub mod cards;
+pub mod checks;
+pub mod dialog;
+pub mod field;
+pub mod images;
+pub mod keys;
+pub mod list;
+pub mod menu;
+pub mod notices;
+pub mod progress;
+pub mod rail;
+pub mod sections;
+pub mod segmented;
+pub mod slider;
+pub mod structures;
+pub mod swatch;
+pub mod tag;
+pub mod toast;
+
+pub use bars::{ModeTab, mode_tabs, status_bar, tool_bar, top_bar};
+pub use button::{Button, IconButton, link};
+pub use cards::{RadioCard, card, compact_card};
+pub use checks::{checkbox, radio_row, setting_row, toggle};
+pub use dialog::{dialog, tooltip};
+pub use field::{Field, number_field};
+pub use images::{Plate, drop_zone, plate, scale_bar};
+pub use keys::{key_cap, keys};
+pub use list::{ListRow, table, table_head};
+pub use menu::{menu_item, select};
+pub use notices::{Banner, BannerAction, Notice};
+pub use progress::{memory_bar, progress_bar, tile_map};
+pub use rail::{NavRow, Step, nav_row, step_row, tool_button, tool_rule};
+pub use sections::{Ink, Words, empty, fact, fold_head, rule, section_head, sign_of, state_row};
+pub use segmented::{Segment, segmented};
+pub use slider::Slider;
+pub use structures::{RowAction, StructureRow, swatch_rail_row};
+pub use swatch::swatch;
+pub use tag::tag;
+pub use toast::{Toasts, toast};
