@@ -32,6 +32,14 @@ impl LabelTable {
         Self { labels }
     }
 
+    /// Labels with the colours they have; duplicates keep the first, background is dropped.
+    pub fn from_labels(labels: impl IntoIterator<Item = Label>) -> Self {
+        let mut labels: Vec<Label> = labels.into_iter().filter(|label| label.value != 0).collect();
+        labels.sort_by_key(|label| label.value);
+        labels.dedup_by_key(|label| label.value);
+        Self { labels }
+    }
+
     /// All labels, by rising value.
     pub fn iter(&self) -> impl Iterator<Item = &Label> {
         self.labels.iter()
@@ -179,6 +187,14 @@ mod tests {
         assert_eq!(table.get(7).map(|l| l.name.as_str()), Some("liver"));
         assert_eq!(table.get(0), None);
         assert_eq!(table.max_value(), 7);
+    }
+
+    #[test]
+    fn given_colours_are_kept() {
+        let label = |value: u16, name: &str, color| Label { value, name: name.to_owned(), color };
+        let table =
+            LabelTable::from_labels([label(9, "b", [1, 2, 3]), label(0, "x", [0; 3]), label(4, "a", [7; 3]), label(9, "c", [0; 3])]);
+        assert_eq!(table.iter().cloned().collect::<Vec<_>>(), [label(4, "a", [7; 3]), label(9, "b", [1, 2, 3])]);
     }
 
     #[test]
