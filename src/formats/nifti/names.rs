@@ -160,7 +160,8 @@ mod tests {
 
     #[test]
     fn tables_of_other_programs_are_read() {
-        let totalsegmentator = "<?xml version=\"1.0\" encoding=\"UTF-8\"?> <CaretExtension>  <Date><![CDATA[2013-07-14T05:45:09]]></Date>   \
+        let totalsegmentator = "<?xml version=\"1.0\" encoding=\"UTF-8\"?> <CaretExtension>  \
+            <Date><![CDATA[2013-07-14T05:45:09]]></Date>   \
             <VolumeInformation Index=\"0\">   <LabelTable>\n<Label Key=\"1\" Red=\"0.0\" Green=\"1.0\" Blue=\"0.5019607843137255\" \
             Alpha=\"1\"><![CDATA[spleen]]></Label>\n<Label Key='2' Red='1'>left &amp; right</Label><Label Key=\"x\">odd</Label>\
             <Label Key=\"70000\">far</Label><Label Key=\"3\"/></LabelTable><Label Key=\"9\">outside</Label></CaretExtension>";
