@@ -3,8 +3,16 @@
 mod atomic;
 pub mod dicom;
 mod error;
+pub mod label_table;
+pub mod mesh;
 pub mod nifti;
+pub mod nrrd;
+pub mod report;
+mod stored;
 pub mod study;
+pub mod table;
+#[cfg(test)]
+mod tests_peers;
 mod warning;
 
 pub use atomic::write_atomically;

@@ -1,4 +1,4 @@
-//! Opening whatever a user points at: a NIfTI file, a DICOM file or a folder of them.
+//! Opening whatever a user points at: a NIfTI or NRRD file, a DICOM file or a folder of them.
 
 use std::collections::HashSet;
 use std::fs;
@@ -8,14 +8,14 @@ use volume::Scan;
 
 use crate::error::model_instead_of_scan;
 use crate::nifti::{self, DEFAULT_BUDGET_BYTES, NiftiPlacement, ReadOptions};
-use crate::{FormatError, Warning, dicom};
+use crate::{FormatError, Warning, dicom, nrrd};
 
 /// What to take from a file or folder that holds more than one volume, and how much memory it may cost.
 #[derive(Debug, Clone)]
 pub struct OpenOptions {
     /// Which DICOM series: its number, its UID, or the end of its UID.
     pub series: Option<String>,
-    /// Which volume of a 4D NIfTI file, counted from 0.
+    /// Which volume of a 4D NIfTI or NRRD file, counted from 0.
     pub volume: Option<usize>,
     /// The most memory the voxels may take.
     pub budget_bytes: u64,
@@ -46,6 +46,11 @@ pub enum Source {
         /// Copied into masks, so that their affine is the source's bit by bit.
         placement: NiftiPlacement,
     },
+    /// A NRRD file.
+    Nrrd {
+        /// The file, and the data file of a detached header.
+        files: Vec<PathBuf>,
+    },
     /// A DICOM series.
     Dicom {
         /// SeriesInstanceUID.
@@ -64,12 +69,16 @@ pub fn open(path: &Path, options: &OpenOptions) -> Result<Study, FormatError> {
         open_dicom(path, options)
     } else if nifti::is_nifti(path)? {
         open_nifti(path, options)
+    } else if nrrd::is_nrrd(path)? {
+        open_nrrd(path, options)
     } else if dicom::looks_like_dicom(path) {
         open_dicom(path, options)
     } else if nifti::is_nifti_name(path) {
         open_nifti(path, options)
+    } else if nrrd::is_nrrd_name(path) {
+        open_nrrd(path, options)
     } else {
-        let reason = "not a scan; Voxelry reads NIfTI (.nii, .nii.gz, .hdr with .img) and DICOM (files or folders)";
+        let reason = "not a scan; Voxelry reads NIfTI (.nii, .nii.gz, .hdr with .img), NRRD (.nrrd, .nhdr) and DICOM (files or folders)";
         Err(model_instead_of_scan(path).unwrap_or_else(|| FormatError::invalid(path, reason)))
     }
 }
@@ -84,6 +93,12 @@ fn open_nifti(path: &Path, options: &OpenOptions) -> Result<Study, FormatError> 
     let options = ReadOptions { volume: options.volume, budget_bytes: options.budget_bytes };
     let loaded = nifti::read_scan(path, &options)?;
     Ok(Study { scan: loaded.scan, warnings: loaded.warnings, source: Source::Nifti { placement: loaded.placement } })
+}
+
+fn open_nrrd(path: &Path, options: &OpenOptions) -> Result<Study, FormatError> {
+    let options = ReadOptions { volume: options.volume, budget_bytes: options.budget_bytes };
+    let loaded = nrrd::read_scan(path, &options)?;
+    Ok(Study { scan: loaded.scan, warnings: loaded.warnings, source: Source::Nrrd { files: nrrd::files_of(path)? } })
 }
 
 /// Opens the channels of one case, in order; all must lie on the same grid. The memory budget is for all of them.
@@ -160,6 +175,28 @@ mod tests {
         let study = open(&misnamed, &OpenOptions::default()).unwrap();
         assert_eq!(study.scan.voxels[[1, 2, 3]], 5.0);
         assert!(matches!(study.source, Source::Nifti { .. }));
+    }
+
+    #[test]
+    fn nrrd_is_opened_by_content_or_refused_by_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let header = "NRRD0004\ntype: uint8\ndimension: 3\nsizes: 2 1 1\nspace: RAS\nspace directions: (1,0,0) (0,1,0) (0,0,1)\n\
+                      space origin: (5,6,7)\nencoding: raw\n";
+        let attached = folder.path().join("misnamed.dcm");
+        fs::write(&attached, format!("{header}\n\x03\x04")).unwrap();
+        let study = open(&attached, &OpenOptions::default()).unwrap();
+        assert_eq!(study.scan.voxels.as_slice().unwrap(), [3.0, 4.0]);
+        assert_eq!(study.scan.geometry.origin_lps_mm.to_array(), [-5.0, -6.0, 7.0]);
+        assert!(study.warnings.is_empty());
+        let detached = folder.path().join("scan.nhdr");
+        fs::write(&detached, format!("{header}data file: scan.raw\n")).unwrap();
+        fs::write(folder.path().join("scan.raw"), [9, 8]).unwrap();
+        let Source::Nrrd { files } = open(&detached, &OpenOptions::default()).unwrap().source else { panic!("not opened as NRRD") };
+        assert_eq!(files, [detached, folder.path().join("scan.raw")]);
+        let damaged = folder.path().join("damaged.NRRD");
+        fs::write(&damaged, b"MRRD0004\n").unwrap();
+        let refused = open(&damaged, &OpenOptions::default()).unwrap_err().to_string();
+        assert!(refused.contains("not a NRRD file"), "{refused}");
     }
 
     #[test]

@@ -32,11 +32,12 @@ impl LabelTable {
         Self { labels }
     }
 
-    /// Takes labels as they are; of duplicates the last stays, background is dropped.
+    /// Labels with the colours they have; duplicates keep the first, background is dropped.
     pub fn from_labels(labels: impl IntoIterator<Item = Label>) -> Self {
-        let mut table = Self::default();
-        labels.into_iter().for_each(|label| table.insert(label));
-        table
+        let mut labels: Vec<Label> = labels.into_iter().filter(|label| label.value != 0).collect();
+        labels.sort_by_key(|label| label.value);
+        labels.dedup_by_key(|label| label.value);
+        Self { labels }
     }
 
     /// All labels, by rising value.
@@ -222,6 +223,14 @@ mod tests {
         table.recolor(2, [9; 3]);
         assert_eq!(table.iter().map(|l| l.value).collect::<Vec<_>>(), [2, 5, 7]);
         assert_eq!((table.get(7).unwrap().name.as_str(), table.get(2).unwrap().color), ("left liver", [9; 3]));
+    }
+
+    #[test]
+    fn given_colours_are_kept() {
+        let label = |value: u16, name: &str, color| Label { value, name: name.to_owned(), color };
+        let table =
+            LabelTable::from_labels([label(9, "b", [1, 2, 3]), label(0, "x", [0; 3]), label(4, "a", [7; 3]), label(9, "c", [0; 3])]);
+        assert_eq!(table.iter().cloned().collect::<Vec<_>>(), [label(4, "a", [7; 3]), label(9, "b", [1, 2, 3])]);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use formats::dicom::{self, SeriesInfo};
 use formats::nifti::{self, DEFAULT_BUDGET_BYTES, ReadOptions};
-use formats::{FormatError, Warning};
+use formats::{FormatError, Warning, nrrd};
 use jobs::{Failure, FailureKind, FileReport, InspectJob, InspectReport, Notice, Placement, Report, SeriesReport, Stage};
 use volume::Scan;
 
@@ -27,13 +27,18 @@ pub(crate) fn inspect(job: &InspectJob, run: &mut Run<'_>) -> Result<Ending, Fai
         }
         run.speak_of(None);
         report.series = describe_series(path, run)?;
-    } else if nifti::is_nifti(path).map_err(|error| failure::reading(&error))? || image_stem(path).is_some() {
+    } else if is_image(path).map_err(|error| failure::reading(&error))? {
         report.files.push(describe_file(path, run));
     } else {
         report.series = describe_series(path, run)?;
     }
     let failure = nothing_usable(path, &report);
     Ok(Ending { report: Report::Inspect(report), failure })
+}
+
+/// A single file that is not DICOM.
+fn is_image(path: &Path) -> Result<bool, FormatError> {
+    Ok(nifti::is_nifti(path)? || nrrd::is_nrrd(path)? || image_stem(path).is_some())
 }
 
 /// NIfTI files directly in a folder.
@@ -51,15 +56,23 @@ fn images_in(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
 
 fn describe_file(path: &Path, run: &mut Run<'_>) -> FileReport {
     let mut report = FileReport { path: path.to_owned(), refused: None, placement: None, value_range: None, warnings: Vec::new() };
-    match nifti::read_scan(path, &ReadOptions::default()) {
-        Ok(loaded) => {
-            report.placement = Some(Placement::from(&loaded.scan.geometry));
-            report.value_range = Some(value_range(&loaded.scan));
-            report.warnings = tell(&loaded.warnings, &[], run);
+    match read_image(path) {
+        Ok((scan, warnings)) => {
+            report.placement = Some(Placement::from(&scan.geometry));
+            report.value_range = Some(value_range(&scan));
+            report.warnings = tell(&warnings, &[], run);
         }
         Err(error) => report.refused = Some(error.to_string()),
     }
     report
+}
+
+fn read_image(path: &Path) -> Result<(Scan, Vec<Warning>), FormatError> {
+    let options = ReadOptions::default();
+    if nrrd::is_nrrd(path)? {
+        return nrrd::read_scan(path, &options).map(|loaded| (loaded.scan, loaded.warnings));
+    }
+    nifti::read_scan(path, &options).map(|loaded| (loaded.scan, loaded.warnings))
 }
 
 fn value_range(scan: &Scan) -> [f32; 2] {

@@ -54,11 +54,11 @@ pub(crate) fn open(paths: &[PathBuf], options: &OpenOptions) -> Result<(Loaded, 
     let identity = identity_of(paths, options.volume, &studies)?;
     let placement = studies.first().and_then(|study| match &study.source {
         Source::Nifti { placement } => Some(placement.clone()),
-        Source::Dicom { .. } => None,
+        Source::Nrrd { .. } | Source::Dicom { .. } => None,
     });
     let modality = |study: &Study| match &study.source {
         Source::Dicom { modality, .. } => Some(modality.clone()),
-        Source::Nifti { .. } => None,
+        Source::Nifti { .. } | Source::Nrrd { .. } => None,
     };
     let modalities = studies.iter().map(modality).collect();
     let scans = studies.into_iter().map(|study| study.scan).collect();
@@ -89,6 +89,10 @@ fn identity_of(paths: &[PathBuf], volume: Option<usize>, studies: &[Study]) -> R
             Source::Nifti { .. } => {
                 identity.volume = volume;
                 add_hashes(&mut identity, path)?;
+            }
+            Source::Nrrd { files } => {
+                identity.volume = volume;
+                files.iter().try_for_each(|file| add_hashes(&mut identity, file))?;
             }
             Source::Dicom { series_uid, sop_instance_uids, .. } => {
                 identity.series_uids.push(series_uid.clone());

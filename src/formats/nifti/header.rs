@@ -3,7 +3,8 @@
 use nifti::{Endianness, NiftiHeader};
 
 use super::affine::NiftiPlacement;
-use super::datatype::Datatype;
+use super::datatype;
+use crate::stored::{Datatype, Encoding};
 
 /// Bytes of a NIfTI-1 header (field `sizeof_hdr`).
 pub(super) const NIFTI1_BYTES: usize = 348;
@@ -39,6 +40,18 @@ impl Header {
     /// Voxels of one volume; the product was checked when the header was parsed.
     pub(super) fn voxels(&self) -> usize {
         self.size_xyz.iter().product()
+    }
+
+    /// How one volume is stored.
+    pub(super) fn encoding(&self) -> Encoding {
+        Encoding {
+            datatype: self.datatype,
+            little_endian: self.little_endian,
+            voxels: self.voxels(),
+            per_voxel: 1,
+            wanted: 0,
+            scaling: self.scaling,
+        }
     }
 
     /// Bytes of one volume as stored.
@@ -186,7 +199,7 @@ impl Bytes<'_> {
 
 fn check(fields: Fields) -> Result<Header, String> {
     let (size_xyz, volumes) = sizes(&fields.dim)?;
-    let datatype = Datatype::from_code(fields.datatype)?;
+    let datatype = datatype::from_code(fields.datatype)?;
     let bits = datatype.bytes() * 8;
     if i64::from(fields.bitpix) != bits as i64 {
         return Err(format!("the header contradicts itself: {bits}-bit voxels by datatype, {} by bitpix", fields.bitpix));

@@ -5,10 +5,9 @@
 
 mod affine;
 mod datatype;
-mod decode;
 mod header;
+mod names;
 mod read;
-mod stream;
 mod write;
 
 #[cfg(test)]
@@ -20,4 +19,4 @@ mod tests_support;
 
 pub use affine::NiftiPlacement;
 pub use read::{DEFAULT_BUDGET_BYTES, Loaded, ReadOptions, is_nifti, is_nifti_name, read_labels, read_scan};
-pub use write::{write_i16, write_labels, write_scan};
+pub use write::{write_i16, write_labels, write_labels_named, write_scan};

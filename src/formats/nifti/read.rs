@@ -1,16 +1,14 @@
 //! NIfTI files to scans and masks.
 
 use std::ffi::OsStr;
-use std::io;
 use std::path::{Path, PathBuf};
 
-use ndarray::Array3;
-use volume::{Geometry, LabelMap, LabelTable, LabelVoxels, Scan};
+use volume::{Geometry, Label, LabelMap, LabelTable, Scan};
 
 use super::affine::NiftiPlacement;
-use super::decode::{DecodeError, decode};
 use super::header::{self, Header, NIFTI1_BYTES, NIFTI2_BYTES};
-use super::stream::Stream;
+use super::names;
+use crate::stored::{self, Stream, cut_off, too_large, unreadable};
 use crate::{FormatError, Warning, WarningCode};
 
 /// Memory a volume may take unless the caller says otherwise: 16 GiB.
@@ -60,40 +58,20 @@ pub fn is_nifti_name(path: &Path) -> bool {
 /// Reads a scan: values scaled as the header says, NaN and infinity replaced by 0 with a warning.
 pub fn read_scan(path: &Path, options: &ReadOptions) -> Result<Loaded, FormatError> {
     let mut source = Source::open(path, options, size_of::<f32>())?;
-    let mut not_finite = 0_u64;
-    let voxels = source.decode(path, options, |value| {
-        let value = value as f32;
-        if value.is_finite() {
-            return Ok(value);
-        }
-        not_finite += 1;
-        Ok(0.0)
-    })?;
+    let size_zyx = source.geometry.size_zyx;
+    let (voxels, doubt) = stored::scan_voxels(path, &mut source.stream, &source.header.encoding(), size_zyx, options.budget_bytes)?;
     let mut warnings = source.warnings;
-    let all = voxels.len() as u64;
-    if not_finite == all {
-        return Err(FormatError::invalid(path, "not one voxel is a finite number; export the scan again"));
-    }
-    if not_finite > 0 {
-        let text = format!("{not_finite} of {all} voxels were no finite number and are now 0");
-        warnings.push(Warning::new(WarningCode::NanVoxels, text));
-    }
+    warnings.extend(doubt);
     Ok(Loaded { scan: Scan::new(source.geometry, voxels), warnings, placement: source.header.placement })
 }
 
-/// Reads a mask: whole numbers from 0 to 65535, named by their number.
+/// Reads a mask: whole numbers from 0 to 65535, named as the file's label table says, otherwise by their number.
 pub fn read_labels(path: &Path, options: &ReadOptions) -> Result<LabelMap, FormatError> {
     // Values are collected at 16 bits, then narrowed where possible.
     let mut source = Source::open(path, options, 2 * size_of::<u16>())?;
-    let voxels = source.decode(path, options, |value| {
-        if (0.0..=f64::from(u16::MAX)).contains(&value) && value.fract() == 0.0 {
-            Ok(value as u16)
-        } else {
-            Err(format!("voxel value {value} is not a label; labels are whole numbers from 0 to 65535"))
-        }
-    })?;
-    let voxels = LabelVoxels::from(voxels.view());
-    let table = LabelTable::from_names(voxels.counts().into_iter().map(|(value, _)| (value, value.to_string())));
+    let size_zyx = source.geometry.size_zyx;
+    let voxels = stored::label_voxels(path, &mut source.stream, &source.header.encoding(), size_zyx, options.budget_bytes)?;
+    let table = LabelTable::from_labels(source.names.into_iter().chain(stored::numbered(&voxels).iter().cloned()));
     Ok(LabelMap { geometry: source.geometry, voxels, table })
 }
 
@@ -103,6 +81,8 @@ struct Source {
     geometry: Geometry,
     warnings: Vec<Warning>,
     stream: Stream,
+    /// What the header's label table names, if it has one.
+    names: Vec<Label>,
 }
 
 impl Source {
@@ -119,7 +99,7 @@ impl Source {
         }
         let needed = (header.voxels() as u64).saturating_mul(bytes_per_voxel as u64);
         if needed > options.budget_bytes {
-            return Err(too_large(path, needed, options));
+            return Err(too_large(path, needed, options.budget_bytes));
         }
         if !header.single_file {
             stream = Stream::open(&image_path(&header_path)?)?;
@@ -128,24 +108,17 @@ impl Source {
         let start = header.volume_bytes().checked_mul(volume as u64).and_then(|bytes| bytes.checked_add(header.vox_offset));
         let end = start.and_then(|start| start.checked_add(header.volume_bytes()));
         let (Some(start), Some(_)) = (start, end.filter(|end| *end <= stream.at_most_bytes)) else {
-            return Err(unreadable(path, io::ErrorKind::UnexpectedEof.into()));
+            return Err(cut_off(path));
         };
+        let mut names = Vec::new();
+        if header.single_file {
+            let (found, taken) =
+                names::read(&mut stream, header.little_endian, start - position).map_err(|error| unreadable(path, error))?;
+            names = found;
+            position += taken;
+        }
         stream.skip(start - position).map_err(|error| unreadable(path, error))?;
-        Ok(Self { header, geometry, warnings, stream })
-    }
-
-    fn decode<T>(
-        &mut self,
-        path: &Path,
-        options: &ReadOptions,
-        convert: impl FnMut(f64) -> Result<T, String>,
-    ) -> Result<Array3<T>, FormatError> {
-        let values = decode(&mut self.stream, &self.header, convert).map_err(|error| match error {
-            DecodeError::Io(error) => unreadable(path, error),
-            DecodeError::Value(reason) => FormatError::invalid(path, reason),
-            DecodeError::Memory => too_large(path, (self.header.voxels() as u64).saturating_mul(size_of::<T>() as u64), options),
-        })?;
-        Ok(Array3::from_shape_vec(self.geometry.size_zyx, values).expect("as many values as voxels were decoded"))
+        Ok(Self { header, geometry, warnings, stream, names })
     }
 }
 
@@ -167,21 +140,6 @@ fn choose_volume(header: &Header, wanted: Option<usize>) -> Result<usize, String
         Some(volume) => Ok(volume),
         None if last > 0 => Err(format!("the file holds {} volumes (4D); choose one from 0 to {last} with --volume", header.volumes)),
         None => Ok(0),
-    }
-}
-
-fn too_large(path: &Path, needed_bytes: u64, options: &ReadOptions) -> FormatError {
-    FormatError::TooLarge { path: path.to_owned(), needed_mib: needed_bytes.div_ceil(1 << 20), allowed_mib: options.budget_bytes >> 20 }
-}
-
-/// Says what a failed read means: a short file, damaged compression, or the system's own reason.
-fn unreadable(path: &Path, error: io::Error) -> FormatError {
-    match error.kind() {
-        io::ErrorKind::UnexpectedEof => FormatError::invalid(path, "the file ends before its last voxel; it was cut off, copy it again"),
-        io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData => {
-            FormatError::invalid(path, format!("the gzip compression is damaged ({error}); copy the file again"))
-        }
-        _ => FormatError::io("read", path, error),
     }
 }
 

@@ -4,7 +4,7 @@ use glam::{DMat3, DVec3};
 use ndarray::{Array3, Ix3};
 use nifti::{IntoNdArray, NiftiObject, ReaderOptions};
 use proptest::prelude::*;
-use volume::{Geometry, LabelMap, LabelTable, LabelVoxels, Scan, Volume};
+use volume::{Geometry, Label, LabelMap, LabelTable, LabelVoxels, Scan, Volume};
 
 use super::tests_support::{Spec, gzip, on_disk};
 use super::*;
@@ -217,6 +217,46 @@ fn a_mask_takes_over_the_placement_only_where_it_is_its_own() {
     moved.origin_lps_mm.x += 1.0;
     write_labels(&mask_path, &mask(moved.clone()), Some(&loaded.placement)).unwrap();
     assert!(read_labels(&mask_path, &ReadOptions::default()).unwrap().geometry.same_place(&moved, 1e-4));
+}
+
+/// Names are an extension between header and voxels; without them not one byte is different from before there were names.
+#[test]
+fn names_travel_in_an_extension_and_change_nothing_else() {
+    let label = |value: u16, name: &str, color| Label { value, name: name.to_owned(), color };
+    let folder = tempfile::tempdir().unwrap();
+    let (plain, named) = (folder.path().join("plain.nii"), folder.path().join("named.nii"));
+    // NIfTI-1, and NIfTI-2 because of its size.
+    for (size_zyx, start, offset_at) in [([2, 3, 4], 352, 108), ([1, 1, 40_000], 544, 168)] {
+        let voxels = filled(size_zyx, 1, |n| (n % 4) as u8);
+        let table = LabelTable::from_labels([label(2, "kidney_left <&>", [10, 0, 255]), label(7, "absent", [1, 2, 3])]);
+        let mask = LabelMap { geometry: Geometry::axis_aligned(size_zyx, [1.0; 3]), voxels: LabelVoxels::U8(voxels), table };
+        write_labels(&plain, &mask, None).unwrap();
+        write_labels_named(&named, &mask, None).unwrap();
+        let (without, with) = (std::fs::read(&plain).unwrap(), std::fs::read(&named).unwrap());
+        let extension = with.len() - without.len();
+        assert!(extension > 200 && extension.is_multiple_of(16));
+        assert_eq!((with[start - 4], without[start - 4]), (1, 0));
+        let mut stripped = [&with[..start], &with[start + extension..]].concat();
+        stripped[offset_at..offset_at + 8].copy_from_slice(&without[offset_at..offset_at + 8]);
+        stripped[start - 4] = 0;
+        assert!(stripped == without);
+
+        let back = read_labels(&named, &ReadOptions::default()).unwrap();
+        assert_eq!(back.voxels, mask.voxels);
+        let names: Vec<_> = back.table.iter().map(|label| (label.value, label.name.as_str(), label.color)).collect();
+        assert_eq!((names[0].0, names[0].1), (1, "1"));
+        assert_eq!(names[1], (2, "kidney_left <&>", [10, 0, 255]));
+        assert_eq!((names[2].0, names[2].1, names[3]), (3, "3", (7, "absent", [1, 2, 3])));
+        assert_eq!(read_labels(&plain, &ReadOptions::default()).unwrap().table.get(2).unwrap().name, "2");
+    }
+    // No labels, no less a file.
+    let empty = LabelMap {
+        geometry: Geometry::axis_aligned([1, 1, 1], [1.0; 3]),
+        voxels: LabelVoxels::zeros([1, 1, 1], 1),
+        table: LabelTable::default(),
+    };
+    write_labels_named(&named, &empty, None).unwrap();
+    assert_eq!(read_labels(&named, &ReadOptions::default()).unwrap(), empty);
 }
 
 #[test]

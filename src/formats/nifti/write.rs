@@ -9,8 +9,10 @@ use ndarray::Array3;
 use volume::{Geometry, LabelMap, LabelVoxels, Scan, Volume};
 
 use super::affine::NiftiPlacement;
-use super::datatype::Datatype;
+use super::datatype;
 use super::header::{EXTENDER_BYTES, MAGIC1_SINGLE, MAGIC2_SINGLE, NIFTI1_BYTES, NIFTI2_BYTES};
+use super::names;
+use crate::stored::Datatype;
 use crate::{FormatError, write_atomically};
 
 /// zlib level: masks shrink well at any, and scans barely gain beyond this.
@@ -22,20 +24,29 @@ const SAME_PLACE_MM: f64 = 1e-3;
 
 /// Writes a mask. `source` is the placement of the scan it belongs to, if that came from a NIfTI file: it is then copied bit by bit.
 pub fn write_labels(path: &Path, labels: &LabelMap, source: Option<&NiftiPlacement>) -> Result<(), FormatError> {
+    write_mask(path, labels, source, &[])
+}
+
+/// The same with names and colours in a header extension, as TotalSegmentator and Connectome Workbench read them.
+pub fn write_labels_named(path: &Path, labels: &LabelMap, source: Option<&NiftiPlacement>) -> Result<(), FormatError> {
+    write_mask(path, labels, source, &names::extension(&labels.table))
+}
+
+fn write_mask(path: &Path, labels: &LabelMap, source: Option<&NiftiPlacement>, extension: &[u8]) -> Result<(), FormatError> {
     match &labels.voxels {
-        LabelVoxels::U8(voxels) => write(path, &labels.geometry, voxels, source),
-        LabelVoxels::U16(voxels) => write(path, &labels.geometry, voxels, source),
+        LabelVoxels::U8(voxels) => write(path, &labels.geometry, voxels, source, extension),
+        LabelVoxels::U16(voxels) => write(path, &labels.geometry, voxels, source, extension),
     }
 }
 
 /// Writes 32-bit float voxels: a scan, or the probability of one structure.
 pub fn write_scan(path: &Path, scan: &Scan, source: Option<&NiftiPlacement>) -> Result<(), FormatError> {
-    write(path, &scan.geometry, &scan.voxels, source)
+    write(path, &scan.geometry, &scan.voxels, source, &[])
 }
 
 /// Writes 16-bit voxels, e.g. a CT in Hounsfield units.
 pub fn write_i16(path: &Path, volume: &Volume<i16>, source: Option<&NiftiPlacement>) -> Result<(), FormatError> {
-    write(path, &volume.geometry, &volume.voxels, source)
+    write(path, &volume.geometry, &volume.voxels, source, &[])
 }
 
 /// A voxel type that is written as it is.
@@ -56,10 +67,17 @@ macro_rules! stored {
 }
 stored!(u8 => U8, u16 => U16, i16 => I16, f32 => F32);
 
-fn write<T: Stored>(path: &Path, geometry: &Geometry, voxels: &Array3<T>, source: Option<&NiftiPlacement>) -> Result<(), FormatError> {
+/// `extension` is one header extension, or empty.
+fn write<T: Stored>(
+    path: &Path,
+    geometry: &Geometry,
+    voxels: &Array3<T>,
+    source: Option<&NiftiPlacement>,
+    extension: &[u8],
+) -> Result<(), FormatError> {
     let gzip = is_gzip_name(path)?;
     geometry.check().map_err(|source| FormatError::Geometry { path: path.to_owned(), source })?;
-    let header = header(geometry, T::DATATYPE, &placement(geometry, source));
+    let header = header(geometry, T::DATATYPE, &placement(geometry, source), extension);
     write_atomically(path, |out| {
         if !gzip {
             return put_all(out, &header, voxels);
@@ -101,10 +119,18 @@ fn put_all<T: Stored>(out: &mut impl Write, header: &[u8], voxels: &Array3<T>) -
     Ok(())
 }
 
-/// Header and extender bytes, little-endian.
-fn header(geometry: &Geometry, datatype: Datatype, placement: &NiftiPlacement) -> Vec<u8> {
+/// Header, extender and extension bytes, little-endian.
+fn header(geometry: &Geometry, datatype: Datatype, placement: &NiftiPlacement, extension: &[u8]) -> Vec<u8> {
     let fits = geometry.size_zyx.iter().all(|n| *n <= i16::MAX as usize) && placement.is_exact_in_f32();
-    if fits { header_1(geometry, datatype, placement) } else { header_2(geometry, datatype, placement) }
+    let extended = extension.len();
+    let mut bytes =
+        if fits { header_1(geometry, datatype, placement, extended) } else { header_2(geometry, datatype, placement, extended) };
+    if !extension.is_empty() {
+        let extender = bytes.len() - EXTENDER_BYTES;
+        bytes[extender] = 1;
+        bytes.extend_from_slice(extension);
+    }
+    bytes
 }
 
 fn dims(geometry: &Geometry) -> [i64; 8] {
@@ -113,7 +139,7 @@ fn dims(geometry: &Geometry) -> [i64; 8] {
 }
 
 /// Offsets as in nifti1.h.
-fn header_1(geometry: &Geometry, datatype: Datatype, placement: &NiftiPlacement) -> Vec<u8> {
+fn header_1(geometry: &Geometry, datatype: Datatype, placement: &NiftiPlacement, extended: usize) -> Vec<u8> {
     let start = NIFTI1_BYTES + EXTENDER_BYTES;
     let mut bytes = vec![0; start];
     let mut put = |offset: usize, value: &[u8]| bytes[offset..offset + value.len()].copy_from_slice(value);
@@ -121,12 +147,12 @@ fn header_1(geometry: &Geometry, datatype: Datatype, placement: &NiftiPlacement)
     for (i, n) in dims(geometry).into_iter().enumerate() {
         put(40 + 2 * i, &(n as i16).to_le_bytes());
     }
-    put(70, &datatype.code().to_le_bytes());
+    put(70, &datatype::code(datatype).to_le_bytes());
     put(72, &((datatype.bytes() * 8) as i16).to_le_bytes());
     for i in 0..8 {
         put(76 + 4 * i, &(placement.pixdim.get(i).map_or(1.0, |v| *v as f32)).to_le_bytes());
     }
-    put(108, &(start as f32).to_le_bytes());
+    put(108, &((start + extended) as f32).to_le_bytes());
     put(112, &1.0_f32.to_le_bytes());
     put(123, &[placement.xyzt_units]);
     put(252, &(placement.qform_code as i16).to_le_bytes());
@@ -140,13 +166,13 @@ fn header_1(geometry: &Geometry, datatype: Datatype, placement: &NiftiPlacement)
 }
 
 /// Offsets as in nifti2.h.
-fn header_2(geometry: &Geometry, datatype: Datatype, placement: &NiftiPlacement) -> Vec<u8> {
+fn header_2(geometry: &Geometry, datatype: Datatype, placement: &NiftiPlacement, extended: usize) -> Vec<u8> {
     let start = NIFTI2_BYTES + EXTENDER_BYTES;
     let mut bytes = vec![0; start];
     let mut put = |offset: usize, value: &[u8]| bytes[offset..offset + value.len()].copy_from_slice(value);
     put(0, &(NIFTI2_BYTES as i32).to_le_bytes());
     put(4, &MAGIC2_SINGLE);
-    put(12, &datatype.code().to_le_bytes());
+    put(12, &datatype::code(datatype).to_le_bytes());
     put(14, &((datatype.bytes() * 8) as i16).to_le_bytes());
     for (i, n) in dims(geometry).into_iter().enumerate() {
         put(16 + 8 * i, &n.to_le_bytes());
@@ -154,7 +180,7 @@ fn header_2(geometry: &Geometry, datatype: Datatype, placement: &NiftiPlacement)
     for i in 0..8 {
         put(104 + 8 * i, &placement.pixdim.get(i).copied().unwrap_or(1.0).to_le_bytes());
     }
-    put(168, &(start as i64).to_le_bytes());
+    put(168, &((start + extended) as i64).to_le_bytes());
     put(176, &1.0_f64.to_le_bytes());
     put(344, &placement.qform_code.to_le_bytes());
     put(348, &placement.sform_code.to_le_bytes());

@@ -3,10 +3,23 @@
 use std::io;
 
 use super::datatype::Datatype;
-use super::header::Header;
 use super::stream::Stream;
 
 const PIECE_BYTES: usize = 64 << 10;
+
+/// How the voxels of one volume are stored.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Encoding {
+    pub(crate) datatype: Datatype,
+    pub(crate) little_endian: bool,
+    /// Voxels of the volume wanted.
+    pub(crate) voxels: usize,
+    /// Values stored per voxel, one after the other, and which of them is wanted.
+    pub(crate) per_voxel: usize,
+    pub(crate) wanted: usize,
+    /// Slope and intercept; `None` where stored values are meant.
+    pub(crate) scaling: Option<(f64, f64)>,
+}
 
 /// Why voxels could not be decoded.
 pub(super) enum DecodeError {
@@ -27,25 +40,29 @@ impl From<io::Error> for DecodeError {
 /// Reads one volume; `stream` stands at its first voxel. Values are scaled in f64, then handed to `convert`.
 pub(super) fn decode<T>(
     stream: &mut Stream,
-    header: &Header,
+    encoding: &Encoding,
     mut convert: impl FnMut(f64) -> Result<T, String>,
 ) -> Result<Vec<T>, DecodeError> {
     let mut values = Vec::new();
-    values.try_reserve_exact(header.voxels()).map_err(|_| DecodeError::Memory)?;
-    let (slope, inter) = header.scaling.unwrap_or((1.0, 0.0));
-    let scaled = header.scaling.is_some();
-    let little = header.little_endian;
+    values.try_reserve_exact(encoding.voxels).map_err(|_| DecodeError::Memory)?;
+    let (slope, inter) = encoding.scaling.unwrap_or((1.0, 0.0));
+    let scaled = encoding.scaling.is_some();
+    let little = encoding.little_endian;
+    let mut place = 0;
     let mut push = |value: f64| {
-        values.push(convert(if scaled { value * slope + inter } else { value })?);
+        if place == encoding.wanted {
+            values.push(convert(if scaled { value * slope + inter } else { value })?);
+        }
+        place = if place + 1 == encoding.per_voxel { 0 } else { place + 1 };
         Ok(())
     };
-    let bytes = header.volume_bytes();
+    let bytes = (encoding.voxels as u64) * (encoding.per_voxel as u64) * encoding.datatype.bytes() as u64;
     macro_rules! each {
         ($type:ty) => {
             each_element(stream, bytes, |raw| push((if little { <$type>::from_le_bytes(raw) } else { <$type>::from_be_bytes(raw) }) as f64))
         };
     }
-    match header.datatype {
+    match encoding.datatype {
         Datatype::U8 => each!(u8),
         Datatype::I8 => each!(i8),
         Datatype::U16 => each!(u16),

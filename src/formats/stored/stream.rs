@@ -14,17 +14,17 @@ const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 const BUFFER_BYTES: usize = 256 << 10;
 
 /// A readable file with an upper bound of what it can hold.
-pub(super) struct Stream {
+pub(crate) struct Stream {
     reader: Box<dyn Read>,
     /// No more than this many bytes can come out.
-    pub(super) at_most_bytes: u64,
+    pub(crate) at_most_bytes: u64,
     /// Whether the end carries a checksum that vouches for the content.
     gzip: bool,
 }
 
 impl Stream {
     /// Opens a regular file.
-    pub(super) fn open(path: &Path) -> Result<Self, FormatError> {
+    pub(crate) fn open(path: &Path) -> Result<Self, FormatError> {
         let failed = |source| FormatError::io("read", path, source);
         // Opening a pipe or device could wait for ever.
         if !fs::metadata(path).map_err(failed)?.is_file() {
@@ -35,28 +35,32 @@ impl Stream {
         let mut start = [0; 2];
         let gzip = read_up_to(&mut file, &mut start).map_err(failed)? == 2 && start == GZIP_MAGIC;
         file.rewind().map_err(failed)?;
-        let reader = BufReader::with_capacity(BUFFER_BYTES, file);
-        Ok(if gzip {
-            let at_most_bytes = file_bytes.saturating_mul(DEFLATE_MAX_RATIO);
+        Ok(Self::over(BufReader::with_capacity(BUFFER_BYTES, file), file_bytes, gzip))
+    }
+
+    /// The rest of a file whose compression is known; at most `rest_bytes` are left in it.
+    pub(crate) fn over(reader: impl BufRead + 'static, rest_bytes: u64, gzip: bool) -> Self {
+        if gzip {
+            let at_most_bytes = rest_bytes.saturating_mul(DEFLATE_MAX_RATIO);
             Self { reader: Box::new(GzMembers { member: Some(GzDecoder::new(reader)) }), at_most_bytes, gzip }
         } else {
-            Self { reader: Box::new(reader), at_most_bytes: file_bytes, gzip }
-        })
+            Self { reader: Box::new(reader), at_most_bytes: rest_bytes, gzip }
+        }
     }
 
     /// Fills as much of `buffer` as the file allows; returns how much.
-    pub(super) fn fill(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+    pub(crate) fn fill(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         read_up_to(&mut self.reader, buffer)
     }
 
     /// Passes over bytes; an early end is an error.
-    pub(super) fn skip(&mut self, bytes: u64) -> io::Result<()> {
+    pub(crate) fn skip(&mut self, bytes: u64) -> io::Result<()> {
         let skipped = io::copy(&mut self.reader.by_ref().take(bytes), &mut io::sink())?;
         if skipped == bytes { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
     }
 
     /// Looks whether gzip data that should now be complete are: asking for one byte more makes the decoder compare the checksum.
-    pub(super) fn verify_end(&mut self) -> io::Result<()> {
+    pub(crate) fn verify_end(&mut self) -> io::Result<()> {
         if self.gzip { self.fill(&mut [0]).map(|_| ()) } else { Ok(()) }
     }
 }
@@ -67,7 +71,7 @@ impl Read for Stream {
     }
 }
 
-fn read_up_to(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+pub(crate) fn read_up_to(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
     let mut filled = 0;
     while filled < buffer.len() {
         match reader.read(&mut buffer[filled..]) {
