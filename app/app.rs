@@ -8,6 +8,7 @@ use jobs::WorkerCommand;
 
 use crate::command::Command;
 use crate::core::{Core, Effect, Places};
+use crate::look::tokens::layout;
 use crate::screens;
 
 /// The program's window.
@@ -41,6 +42,10 @@ impl eframe::App for VoxelryApp {
         }
     }
 
+    fn on_exit(&mut self) {
+        self.core.close();
+    }
+
     fn ui(&mut self, ui: &mut egui::Ui, frame: &mut eframe::Frame) {
         let mut commands = Vec::new();
         self.screens.ui(ui, frame, &self.core.state, &mut commands);
@@ -62,7 +67,8 @@ pub fn run(paths: Vec<PathBuf>) -> anyhow::Result<()> {
     let places = Places::of_user().ok_or_else(|| anyhow::anyhow!("this user has no home folder to keep cases in"))?;
     let worker = WorkerCommand::own()?;
     let options = eframe::NativeOptions {
-        viewport: egui::ViewportBuilder::default().with_title("Voxelry").with_app_id("voxelry").with_inner_size(crate::look::tokens::WINDOW),
+        viewport: egui::ViewportBuilder::default().with_title("Voxelry").with_app_id("voxelry").with_inner_size(layout::WINDOW)
+            .with_min_inner_size(layout::SMALLEST),
         ..Default::default()
     };
     eframe::run_native("voxelry", options, Box::new(move |context| Ok(Box::new(VoxelryApp::new(context, places, worker, paths)))))?;

@@ -13,7 +13,6 @@ use crate::apply::mask as layers;
 use crate::apply::news::sentence;
 use crate::command::Command;
 use crate::core::Core;
-use crate::look::tokens;
 use crate::render::plane::{Convention, Plane, PlaneLayout};
 use crate::state::{Banner, Case, EditState, LayerVoxels, Overwrite, Severity, Stroke, StrokeShape, Tool};
 
@@ -276,7 +275,7 @@ pub(super) fn new_structure(core: &mut Core, name: String) {
         return;
     }
     let Some(value) = (1..=u16::MAX).find(|value| table.get(*value).is_none()) else { return };
-    let color = tokens::structure_rgb(table.iter().count());
+    let color = layers::palette_rgb(table.iter().count());
     if value > 255
         && let Some(history) = history_of(case)
     {

@@ -11,6 +11,7 @@ use crate::apply::news::sentence;
 use crate::apply::{open, review};
 use crate::core::Core;
 use crate::link::Purpose;
+use crate::look::tokens;
 use crate::state::{Banner, Case, Severity, StructureView};
 
 /// Puts a structure in focus.
@@ -166,4 +167,10 @@ pub(super) fn imported(core: &mut Core, path: &Path, number: u32) {
 /// A banner for something the disk refused.
 pub(super) fn could_not(core: &mut Core, cause: &str, error: &std::io::Error) {
     core.state.banner(Banner::new(Severity::Error, cause, sentence(&error.to_string())));
+}
+
+/// The palette's colour for the structure given away as number `index`.
+pub(super) fn palette_rgb(index: usize) -> [u8; 3] {
+    let (color, _) = tokens::structure(index, tokens::Patterns::Off);
+    [color.r(), color.g(), color.b()]
 }

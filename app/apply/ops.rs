@@ -11,7 +11,6 @@ use volume::Label;
 
 use crate::apply::{edit, mask as layers};
 use crate::core::Core;
-use crate::look::tokens;
 use crate::render::plane::{Convention, Plane, PlaneLayout};
 use crate::state::Overwrite;
 
@@ -110,7 +109,7 @@ pub(super) fn split_pieces(core: &mut Core) {
     let (name, count) = (case.name_of(selected).unwrap_or_default().to_owned(), table.iter().count());
     layers::change_table(core, |table| {
         for (i, value) in free.iter().enumerate() {
-            table.insert(Label { value: *value, name: format!("{name} {}", i + 2), color: tokens::structure_rgb(count + i) });
+            table.insert(Label { value: *value, name: format!("{name} {}", i + 2), color: layers::palette_rgb(count + i) });
         }
     });
     islands(core, "Split", format!("{} pieces", free.len() + 1), Islands::Split { new_values: free });

@@ -26,7 +26,7 @@ pub use queue::{Queue, QueueCase};
 pub use recent::{Recent, Recents};
 pub use review::ReviewState;
 pub use run::{Run, RunSetup, Segmenting};
-pub use settings::{OutlinePatterns, Settings, ThemeChoice};
+pub use settings::Settings;
 pub use view::{Layout, Measurement, OverlayStyle, Pane, Preset, Slab, SlabKind, View, Window};
 
 /// What fills the window.
@@ -156,6 +156,8 @@ pub struct Toast {
     pub text: String,
     /// When it appeared.
     pub since: Instant,
+    /// Rises with every one, so that each is shown once.
+    pub number: usize,
 }
 
 /// What lies over the screen.
@@ -232,6 +234,8 @@ pub struct State {
     pub banners: Vec<Banner>,
     /// Good news.
     pub toasts: VecDeque<Toast>,
+    /// Toasts so far.
+    pub toasted: usize,
     /// What happened, for the log panel.
     pub log: VecDeque<LogLine>,
 }
@@ -246,7 +250,8 @@ impl State {
     pub fn toast(&mut self, text: impl Into<String>) {
         let text = text.into();
         self.note(text.clone());
-        self.toasts.push_back(Toast { text, since: Instant::now() });
+        self.toasted += 1;
+        self.toasts.push_back(Toast { text, since: Instant::now(), number: self.toasted });
     }
 
     /// Shows a fault; one that is shown already is not repeated.

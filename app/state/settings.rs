@@ -5,46 +5,17 @@ use std::path::PathBuf;
 use jobs::Quality;
 use serde::{Deserialize, Serialize};
 
-/// Colours of the panels.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ThemeChoice {
-    /// Dark panels.
-    #[default]
-    Dark,
-    /// Light panels.
-    Light,
-    /// As the system.
-    System,
-}
-
-/// Which structures get a pattern in their outline.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OutlinePatterns {
-    /// From the ninth on, where colours come close.
-    #[default]
-    FromNinth,
-    /// All.
-    Always,
-    /// None.
-    Off,
-}
+use crate::look::Theme;
+use crate::look::tokens::{Patterns, line};
 
 /// Preferences.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Settings {
-    /// Colours of the panels.
-    pub theme: ThemeChoice,
-    /// Size of text and controls, 0.8 to 2.5, on top of the screen's own.
-    pub scale: f32,
-    /// No fades.
-    pub reduce_motion: bool,
-    /// Brighter text and borders.
-    pub stronger_contrast: bool,
+    /// Colours, contrast, motion and size of the interface.
+    pub theme: Theme,
     /// Which structures get a pattern.
-    pub patterns: OutlinePatterns,
+    pub patterns: Patterns,
     /// Width of outlines, points.
     pub outline_width: f32,
     /// Patient's right on the left of the screen.
@@ -78,12 +49,9 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            theme: ThemeChoice::Dark,
-            scale: 1.0,
-            reduce_motion: false,
-            stronger_contrast: false,
-            patterns: OutlinePatterns::FromNinth,
-            outline_width: 1.5,
+            theme: Theme::default(),
+            patterns: Patterns::FromNinth,
+            outline_width: line::OUTLINE,
             radiological: true,
             smooth_pixels: true,
             safe_colors: false,

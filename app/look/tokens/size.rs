@@ -127,6 +127,8 @@ pub mod layout {
     pub const ACTION_BAR: f32 = 60.0;
     /// Between panes.
     pub const PANE_GAP: f32 = 2.0;
+    /// Window at its first opening.
+    pub const WINDOW: [f32; 2] = [1440.0, 900.0];
     /// Smallest window.
     pub const SMALLEST: [f32; 2] = [900.0, 600.0];
     /// Home's column.
