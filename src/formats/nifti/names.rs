@@ -10,8 +10,9 @@ use volume::{Label, LabelTable};
 use super::header::EXTENDER_BYTES;
 use crate::stored::Stream;
 
-/// NIFTI_ECODE_CARET. TotalSegmentator writes 0 and reads any; Connectome Workbench wants this one.
-const CARET: i32 = 30;
+/// No code, as TotalSegmentator writes it: nibabel 5 hands out the content of code 0 but not that of 30 (Caret), so that
+/// TotalSegmentator's reader would fail. Read is whatever code comes.
+const CODE: i32 = 0;
 /// Size and code before the content of an extension.
 const PREFIX_BYTES: usize = 8;
 /// Extensions are multiples of this many bytes.
@@ -25,7 +26,7 @@ pub(super) fn extension(table: &LabelTable) -> Vec<u8> {
     let bytes = (PREFIX_BYTES + xml.len()).next_multiple_of(STEP_BYTES);
     let mut extension = Vec::with_capacity(bytes);
     extension.extend_from_slice(&(bytes as i32).to_le_bytes());
-    extension.extend_from_slice(&CARET.to_le_bytes());
+    extension.extend_from_slice(&CODE.to_le_bytes());
     extension.extend_from_slice(xml.as_bytes());
     // Blanks, not zeros: XML parsers are handed the padding too.
     extension.resize(bytes, b' ');

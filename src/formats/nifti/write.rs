@@ -27,7 +27,7 @@ pub fn write_labels(path: &Path, labels: &LabelMap, source: Option<&NiftiPlaceme
     write_mask(path, labels, source, &[])
 }
 
-/// The same with names and colours in a header extension, as TotalSegmentator and Connectome Workbench read them.
+/// The same with names and colours in a header extension, as TotalSegmentator and nibabel read them.
 pub fn write_labels_named(path: &Path, labels: &LabelMap, source: Option<&NiftiPlacement>) -> Result<(), FormatError> {
     write_mask(path, labels, source, &names::extension(&labels.table))
 }
