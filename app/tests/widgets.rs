@@ -8,7 +8,7 @@ use voxelry_app::look::widgets::{self as w, Button, Field, RowAction, Segment, S
 use voxelry_app::look::{Theme, icons, install};
 
 fn harness<State>() -> HarnessBuilder<State> {
-    Harness::builder().with_size([400.0, 300.0]).with_context_setup(|ctx| install(ctx))
+    Harness::builder().with_size([400.0, 300.0]).with_context_setup(install)
 }
 
 #[test]
