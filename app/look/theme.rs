@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use egui::epaint::Shadow;
+use egui::epaint::{FontColorTransferFunction, Shadow};
 use egui::style::{ScrollStyle, Selection, TextCursorStyle, WidgetVisuals, Widgets};
 use egui::{Context, CornerRadius, FontData, FontDefinitions, FontFamily, FontId, Id, Margin, Stroke, Style, TextStyle, Ui, Vec2, Visuals};
 use serde::{Deserialize, Serialize};
@@ -213,6 +213,9 @@ fn visuals(p: &Palette) -> Visuals {
         expansion: 0.0,
     };
     let mut visuals = if p.dark { Visuals::dark() } else { Visuals::light() };
+    if p.dark {
+        visuals.text_options.color_transfer_function = FontColorTransferFunction::Gamma(colour::DARK_TEXT_GAMMA);
+    }
     visuals.widgets = Widgets {
         noninteractive: widget(p.bg1, p.line1, p.text1),
         inactive: widget(p.bg2, p.line2, p.text1),

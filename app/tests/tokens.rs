@@ -6,7 +6,7 @@ use voxelry_app::look::tokens::{DARK, DOUBT, LIGHT, Palette, Pattern, Patterns, 
 use voxelry_app::look::{Base, Theme};
 
 fn tokens() -> Value {
-    serde_json::from_str(include_str!("data/tokens.json")).unwrap()
+    serde_json::from_str(include_str!("data/tokens.json")).expect("the design's tokens are JSON")
 }
 
 fn hex(colour: Color32) -> String {

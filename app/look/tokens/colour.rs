@@ -177,6 +177,8 @@ pub const TILE_DONE: f32 = 0.72;
 pub const PRIMARY_HOVERED: f32 = 0.9;
 /// See [`PRIMARY_HOVERED`].
 pub const PRIMARY_PRESSED: f32 = 0.8;
+/// Coverage of a glyph's edge to its opacity on dark grounds: egui's own curve makes letters bolder than the design's.
+pub const DARK_TEXT_GAMMA: f32 = 0.8;
 /// Share of the accent behind selected text.
 pub const TEXT_SELECTION: f32 = 0.35;
 

@@ -107,7 +107,7 @@ fn paint_title(ui: &mut Ui, title: TopTitle<'_>, home: bool) {
 
 /// An upright separator between parts of a bar.
 pub fn bar_rule(ui: &mut Ui) {
-    let (rect, _) = ui.allocate_exact_size(vec2(gap::L, control::BAR_LINE), Sense::hover());
+    let (rect, _) = ui.allocate_exact_size(vec2(gap::S, control::BAR_LINE), Sense::hover());
     paint::upright(ui.painter(), rect.center().x, rect.center().y, control::BAR_LINE, Theme::of(ui).line1);
 }
 
