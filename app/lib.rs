@@ -9,7 +9,6 @@ mod command;
 mod core;
 mod link;
 pub mod look;
-mod panes;
 pub mod render;
 mod screens;
 pub mod state;

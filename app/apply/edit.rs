@@ -180,7 +180,7 @@ fn stroke_delta(case: &Case, stroke: &Stroke, at_zyx: [f64; 3]) -> Result<Delta,
     let shape = if edit.shape == StrokeShape::Square && !is_ball { Shape::Square } else { Shape::Round };
     let tip = Tip { shape, radius_mm: f64::from(edit.size_mm) / 2.0, plane: (!is_ball).then_some(plane) };
     let Some(grid) = grid(case) else { return Ok(Delta::default()) };
-    let image = |index: usize| image_at(case, index);
+    let image = reader(case);
     let windowed = edit.tool == Tool::Threshold || edit.only_within;
     let (value, guard, window) = ink(case, stroke.erases, windowed.then_some(&image as &(dyn Fn(usize) -> f32 + Sync)));
     draw::segment(grid, &tip, stroke.last_zyx, at_zyx, &Ink { value, guard: &guard, window })
@@ -202,10 +202,11 @@ fn ink<'a>(case: &Case, erases: bool, image: Option<&'a (dyn Fn(usize) -> f32 + 
     (if erases { 0 } else { selected }, guard, window)
 }
 
-/// The image's value at a linear index.
-fn image_at(case: &Case, index: usize) -> f32 {
-    let [_, ny, nx] = case.file.geometry.size_zyx;
-    case.image.value([index / (ny * nx), index / nx % ny, index % nx])
+/// Gives the image's value at a linear index.
+fn reader(case: &Case) -> impl Fn(usize) -> f32 + Sync + use<'_> {
+    let image: &MappedVoxels = &case.image;
+    let [_, ny, nx] = image.size_zyx();
+    move |index| image.value([index / (ny * nx), index / nx % ny, index % nx])
 }
 
 /// Adds a corner to the lasso.
@@ -234,12 +235,13 @@ pub(super) fn lasso_apply(core: &mut Core) {
     let plane = case.edit.lasso_plane;
     let layout = PlaneLayout::new(&case.file.geometry, plane, Convention::Radiological);
     let slice = draw::Plane { axis: layout.through.axis_zyx, index: layout.slice_of(corners[0]) };
-    let image = |index: usize| image_at(case, index);
+    let image = reader(case);
     let erases = case.edit.inverted;
     let (value, guard, window) = ink(case, erases, case.edit.only_within.then_some(&image as &(dyn Fn(usize) -> f32 + Sync)));
     let Some(grid) = grid(case) else { return };
     let delta = draw::polygon(grid, slice, &corners, &Ink { value, guard: &guard, window });
     let (name, detail) = (step_name(case, erases), place_of(case, plane));
+    drop(image);
     step(core, &name, &detail, delta);
 }
 
@@ -252,13 +254,14 @@ pub(super) fn fill_at(core: &mut Core, plane: Plane, at_zyx: [f64; 3], in_3d: bo
     let Some(seed) = case.voxel_of(at_zyx) else { return };
     let layout = PlaneLayout::new(&case.file.geometry, plane, Convention::Radiological);
     let slice = draw::Plane { axis: layout.through.axis_zyx, index: layout.slice_of(at_zyx) };
-    let image = |index: usize| image_at(case, index);
+    let image = reader(case);
     let erases = case.edit.inverted;
     let (value, guard, window) = ink(case, erases, case.edit.only_within.then_some(&image as &(dyn Fn(usize) -> f32 + Sync)));
     let Some(grid) = grid(case) else { return };
     let fill = if in_3d { Fill::Space(Region::whole(case.file.geometry.size_zyx)) } else { Fill::Plane(slice) };
     let delta = draw::fill(grid, fill, seed, &Ink { value, guard: &guard, window }, Watch::none());
     let (name, detail) = (step_name(case, erases), place_of(case, plane));
+    drop(image);
     step(core, &name, &detail, delta);
 }
 
@@ -268,10 +271,11 @@ pub(super) fn new_structure(core: &mut Core, name: String) {
     if name.is_empty() || !ensure_layer(core, true) {
         return;
     }
-    let Some(case) = &mut core.state.case else { return };
+    let Some(case) = core.state.case.as_deref_mut() else { return };
     let Some(table) = case.table() else { return };
-    if let Some(known) = table.iter().find(|label| label.name.eq_ignore_ascii_case(&name)).map(|label| label.value) {
-        case.view.selected = Some(known);
+    let known = table.iter().find(|label| label.name.eq_ignore_ascii_case(&name)).map(|label| label.value);
+    if known.is_some() {
+        case.view.selected = known;
         return;
     }
     let Some(value) = (1..=u16::MAX).find(|value| table.get(*value).is_none()) else { return };

@@ -128,7 +128,7 @@ fn banners(ui: &mut Ui, draw: &mut Draw<'_>) {
             shown = shown.link("Copy report");
         }
         let frame = Frame::new();
-        let panel = Panel::top(eframe::egui::Id::new(("banner", &banner.cause))).frame(frame).resizable(false).show_separator_line(false);
+        let panel = Panel::top(("banner", &banner.cause)).frame(frame).resizable(false).show_separator_line(false);
         let (_, action) = panel.show(ui, |ui| shown.show(ui)).inner;
         match action {
             Some(BannerAction::Button) => {

@@ -10,7 +10,6 @@ use volume::{LabelTable, Region};
 use super::{EditState, ReviewState, View};
 
 /// The voxels of a layer.
-#[derive(Debug)]
 pub enum LayerVoxels {
     /// As made: mapped from its file.
     Mapped(MappedVoxels),
@@ -18,6 +17,16 @@ pub enum LayerVoxels {
     Edited(Box<History>),
     /// Not loaded yet.
     Absent,
+}
+
+impl std::fmt::Debug for LayerVoxels {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Mapped(_) => "Mapped",
+            Self::Edited(_) => "Edited",
+            Self::Absent => "Absent",
+        })
+    }
 }
 
 impl LayerVoxels {

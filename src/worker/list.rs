@@ -48,7 +48,7 @@ fn list_file(job: &ListJob, path: &Path) -> Result<ListedStudy, Failure> {
     let opened = study::open(path, &OpenOptions::default()).map_err(|error| failure::reading(&error))?;
     let (modality, series) = match &opened.source {
         study::Source::Dicom { modality, series_uid, .. } => (modality.clone(), Some(series_uid.clone())),
-        study::Source::Nifti { .. } => (String::new(), None),
+        study::Source::Nifti { .. } | study::Source::Nrrd { .. } => (String::new(), None),
     };
     let mut listed = blank(path, title_of(path));
     listed.series = series;

@@ -70,6 +70,7 @@ fn structure(
 ) -> StructureReview {
     let usual_ml = usual::volume_ml(name);
     let found = slices.of_value(value);
+    let found = found.as_ref();
     let mut structure = StructureReview {
         value,
         name: name.to_owned(),
