@@ -23,7 +23,7 @@ pub struct Recovery {
 }
 
 /// A file as the journal needs it; tests put a disk that fills up behind it.
-pub(super) trait Store: Send {
+pub(crate) trait Store: Send {
     fn len(&mut self) -> io::Result<u64>;
     fn read_at(&mut self, offset: u64, bytes: &mut [u8]) -> io::Result<()>;
     fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()>;
@@ -62,7 +62,7 @@ pub(super) struct Place {
 }
 
 /// An open journal.
-pub(super) struct Journal {
+pub(crate) struct Journal {
     store: Box<dyn Store>,
     path: PathBuf,
     /// Where the next record goes: right behind the last whole one.
@@ -124,7 +124,7 @@ impl Journal {
     }
 
     /// A journal whose header is known to be right.
-    pub(super) fn over(store: Box<dyn Store>, path: &Path) -> Self {
+    pub(crate) fn over(store: Box<dyn Store>, path: &Path) -> Self {
         Self { store, path: path.to_owned(), end: HEADER_BYTES as u64, next_sequence: 0, tail: Tail::None }
     }
 
