@@ -148,7 +148,7 @@ fn interpolation_restores_a_slanted_cone() {
         let (all, again) = (count(&whole, 1) as f64, count(&filled, 1) as f64);
         assert!(wrong < 0.05 * all && (again / all - 1.0).abs() < 0.03, "axis {axis}: {wrong} of {all}, {again}");
         // Drawn slices stay as they are.
-        assert!(delta.changes().iter().flat_map(|c| c.range()).all(|i| drawn.zyx_of(i)[axis] % 5 != 0));
+        assert!(delta.changes().iter().flat_map(crate::Change::range).all(|i| drawn.zyx_of(i)[axis] % 5 != 0));
         // The same from chosen slices of a mask that has something else between.
         let spoilt = grid(size, spacing, |at| if at[axis] % 5 == 0 { u16::from(cone(at)) } else { u16::from(at[rows] < 6) });
         let keys = [0, 5, 10, 15, 20];

@@ -82,7 +82,7 @@ impl History {
         let count = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
         match record.kind {
             Kind::Note => {
-                self.notes.push(Note { name: record.name.clone(), detail: record.detail.clone(), time_utc_ms: record.time_utc_ms })
+                self.notes.push(Note { name: record.name.clone(), detail: record.detail.clone(), time_utc_ms: record.time_utc_ms });
             }
             Kind::Edit | Kind::More => {
                 let Ok(delta) = Delta::decode(&record.delta, self.grid.len()) else { return Ok(None) };
