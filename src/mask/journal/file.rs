@@ -29,6 +29,8 @@ pub(crate) trait Store: Send {
     fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()>;
     fn cut(&mut self, length: u64) -> io::Result<()>;
     fn sync(&mut self) -> io::Result<()>;
+    /// Lets another open the file.
+    fn release(&mut self) {}
 }
 
 impl Store for File {
@@ -52,6 +54,17 @@ impl Store for File {
 
     fn sync(&mut self) -> io::Result<()> {
         self.sync_data()
+    }
+
+    fn release(&mut self) {
+        // Closing is not enough: a process being started just now holds a copy of the handle until it runs its own program.
+        let _ = self.unlock();
+    }
+}
+
+impl Drop for Journal {
+    fn drop(&mut self) {
+        self.store.release();
     }
 }
 
