@@ -58,7 +58,8 @@ impl Delta {
     pub fn from_changes(changes: Vec<Change>, voxels: usize) -> Result<Self, MaskError> {
         let mut free = 0;
         for change in &changes {
-            let end = change.start.checked_add(change.len).filter(|end| *end <= voxels).ok_or(MaskError::BadDelta("it ends outside the mask"))?;
+            let end =
+                change.start.checked_add(change.len).filter(|end| *end <= voxels).ok_or(MaskError::BadDelta("it ends outside the mask"))?;
             if change.start < free {
                 return Err(MaskError::BadDelta("its runs overlap"));
             }

@@ -138,15 +138,16 @@ impl LabelGrid {
 
     /// A fingerprint of the values that does not depend on their width: CRC-32 of little-endian u16.
     pub fn checksum(&self) -> u32 {
-        let part = |wide: &mut Vec<u8>| {
-            let mut hasher = crc32fast::Hasher::new();
-            hasher.update(wide);
-            hasher
-        };
-        const CHUNK: usize = 1 << 20;
+        const CHUNK: usize = 1 << 16;
         let parts: Vec<crc32fast::Hasher> = with_values!(self, |values| {
-            let bytes = |chunk: &[_]| chunk.iter().flat_map(|v| Value::wide(*v).to_le_bytes()).collect::<Vec<u8>>();
-            values.par_chunks(CHUNK).map(|chunk| part(&mut bytes(chunk))).collect()
+            let part = |chunk: &[_]| {
+                let mut bytes = vec![0_u8; 2 * chunk.len()];
+                bytes.chunks_exact_mut(2).zip(chunk).for_each(|(two, v)| two.copy_from_slice(&Value::wide(*v).to_le_bytes()));
+                let mut hasher = crc32fast::Hasher::new();
+                hasher.update(&bytes);
+                hasher
+            };
+            values.par_chunks(CHUNK).map(part).collect()
         });
         let mut whole = crc32fast::Hasher::new();
         parts.iter().for_each(|part| whole.combine(part));

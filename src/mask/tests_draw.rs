@@ -99,8 +99,8 @@ proptest! {
         axis in 0_usize..3,
     ) {
         let grid = grid([9, 10, 11], [1.0; 3], |_| 0);
-        // Off the centres, so that the definition is beyond doubt.
-        let corners: Vec<[f64; 3]> = corners.iter().map(|c| std::array::from_fn(|a| f64::from(c[a]) / 2.0 + 0.13 + 0.07 * a as f64)).collect();
+        // Off the centres by irrational amounts, so that no centre lies on an edge and the definition is beyond doubt.
+        let corners: Vec<[f64; 3]> = corners.iter().map(|c| std::array::from_fn(|a| f64::from(c[a]) / 2.0 + 0.1 * [2.0_f64, 3.0, 5.0][a].sqrt())).collect();
         let plane = Plane { axis, index: 4 };
         let ink = Ink { value: 1, guard: &Guard::all(), window: None };
         let drawn = polygon(&grid, plane, &corners, &ink).unwrap().touched();

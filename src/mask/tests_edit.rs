@@ -56,7 +56,8 @@ pub(crate) fn random_edit(grid: &LabelGrid, rng: &mut impl Rng) -> Delta {
         5 => {
             let seed = std::array::from_fn(|a| rng.random_range(0..size[a]));
             let space = Fill::Space(Region::whole(size));
-            fill(grid, if rng.random_bool(0.5) { Fill::Plane(Plane { axis, index: seed[axis] }) } else { space }, seed, &ink, watch).unwrap()
+            fill(grid, if rng.random_bool(0.5) { Fill::Plane(Plane { axis, index: seed[axis] }) } else { space }, seed, &ink, watch)
+                .unwrap()
         }
         6 => grow(grid, ink.value, rng.random_range(0.5..3.0), &guard, watch).unwrap(),
         7 => shrink(grid, ink.value, rng.random_range(0.5..3.0), 0, watch).unwrap(),
@@ -140,7 +141,8 @@ fn edits_of_another_mask_change_nothing() {
     here.widen();
     wide.apply(&mut here).unwrap();
     assert_eq!((here.get(1), here.get(2)), (300, 2));
-    for bad in [vec![change(0, 2, 1, 2), change(1, 1, 1, 2)], vec![change(5, 2, 1, 2)], vec![change(0, 1, 1, 1)], vec![change(0, 0, 1, 2)]] {
+    for bad in [vec![change(0, 2, 1, 2), change(1, 1, 1, 2)], vec![change(5, 2, 1, 2)], vec![change(0, 1, 1, 1)], vec![change(0, 0, 1, 2)]]
+    {
         assert!(Delta::from_changes(bad, 6).is_err());
     }
     assert!(Delta::from_changes(vec![change(usize::MAX, 2, 1, 2)], 6).is_err());

@@ -29,7 +29,7 @@ pub fn polygon(grid: &LabelGrid, plane: Plane, corners_zyx: &[[f64; 3]], ink: &I
     if corners.len() < 3 || high < 0.0 {
         return Ok(Delta::default());
     }
-    let rows = low.max(0.0).ceil() as usize..(high.floor() as usize + 1).min(size[row_axis]);
+    let rows = low.max(0.0).ceil() as usize..(high.floor() + 1.0).min(size[row_axis] as f64) as usize;
     for row in rows {
         let crossings = crossings(&corners, row as f64);
         for pair in crossings.chunks_exact(2) {

@@ -23,12 +23,14 @@ pub struct Recovery {
 }
 
 /// A file as the journal needs it; tests put a disk that fills up behind it.
-pub(super) trait Store: Send {
+pub(crate) trait Store: Send {
     fn len(&mut self) -> io::Result<u64>;
     fn read_at(&mut self, offset: u64, bytes: &mut [u8]) -> io::Result<()>;
     fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()>;
     fn cut(&mut self, length: u64) -> io::Result<()>;
     fn sync(&mut self) -> io::Result<()>;
+    /// Lets another open the file.
+    fn release(&mut self) {}
 }
 
 impl Store for File {
@@ -53,6 +55,17 @@ impl Store for File {
     fn sync(&mut self) -> io::Result<()> {
         self.sync_data()
     }
+
+    fn release(&mut self) {
+        // Closing is not enough: a process being started just now holds a copy of the handle until it runs its own program.
+        let _ = self.unlock();
+    }
+}
+
+impl Drop for Journal {
+    fn drop(&mut self) {
+        self.store.release();
+    }
 }
 
 /// Where a record lies in the file.
@@ -62,7 +75,7 @@ pub(super) struct Place {
 }
 
 /// An open journal.
-pub(super) struct Journal {
+pub(crate) struct Journal {
     store: Box<dyn Store>,
     path: PathBuf,
     /// Where the next record goes: right behind the last whole one.
@@ -124,7 +137,7 @@ impl Journal {
     }
 
     /// A journal whose header is known to be right.
-    pub(super) fn over(store: Box<dyn Store>, path: &Path) -> Self {
+    pub(crate) fn over(store: Box<dyn Store>, path: &Path) -> Self {
         Self { store, path: path.to_owned(), end: HEADER_BYTES as u64, next_sequence: 0, tail: Tail::None }
     }
 

@@ -17,7 +17,7 @@ pub(super) const HEADER_BYTES: usize = 32;
 pub(super) const HEAD_BYTES: usize = 8;
 
 /// The header of the journal of a mask.
-pub(super) fn header(base: &LabelGrid) -> Result<[u8; HEADER_BYTES], MaskError> {
+pub(crate) fn header(base: &LabelGrid) -> Result<[u8; HEADER_BYTES], MaskError> {
     let mut bytes = [0; HEADER_BYTES];
     bytes[..8].copy_from_slice(MAGIC);
     bytes[8..10].copy_from_slice(&VERSION.to_le_bytes());

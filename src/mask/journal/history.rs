@@ -56,7 +56,7 @@ impl History {
     }
 
     /// Replays to the last record that is whole and makes sense; the rest is kept aside.
-    pub(super) fn replay(base: LabelGrid, journal: Journal) -> Result<(Self, Recovery), MaskError> {
+    pub(crate) fn replay(base: LabelGrid, journal: Journal) -> Result<(Self, Recovery), MaskError> {
         let mut history = Self { grid: base, journal, steps: Vec::new(), done: 0, notes: Vec::new() };
         let fault = loop {
             match history.journal.next()? {
@@ -81,11 +81,9 @@ impl History {
     fn again(&mut self, place: Place, record: &Record) -> Result<Option<()>, MaskError> {
         let count = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
         match record.kind {
-            Kind::Note => self.notes.push(Note {
-                name: record.name.clone(),
-                detail: record.detail.clone(),
-                time_utc_ms: record.time_utc_ms,
-            }),
+            Kind::Note => {
+                self.notes.push(Note { name: record.name.clone(), detail: record.detail.clone(), time_utc_ms: record.time_utc_ms });
+            }
             Kind::Edit | Kind::More => {
                 let Ok(delta) = Delta::decode(&record.delta, self.grid.len()) else { return Ok(None) };
                 if delta.max_value() > self.grid.max_value() {

@@ -8,3 +8,10 @@ mod history;
 
 pub use file::Recovery;
 pub use history::{History, Note, Step};
+
+/// What tests need to put another disk under a journal.
+#[cfg(test)]
+pub(crate) mod testing {
+    pub(crate) use super::file::{Journal, Store};
+    pub(crate) use super::format::header;
+}

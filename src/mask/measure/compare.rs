@@ -36,12 +36,7 @@ pub struct Agreement {
 }
 
 /// Compares label `value_a` of one mask with `value_b` of another on the same grid; none when both lack it.
-pub fn agreement(
-    a: (&LabelGrid, u16),
-    b: (&LabelGrid, u16),
-    tolerance_mm: f64,
-    watch: Watch<'_>,
-) -> Result<Option<Agreement>, MaskError> {
+pub fn agreement(a: (&LabelGrid, u16), b: (&LabelGrid, u16), tolerance_mm: f64, watch: Watch<'_>) -> Result<Option<Agreement>, MaskError> {
     let size = a.0.size_zyx();
     if size != b.0.size_zyx() {
         return Err(MaskError::Sizes(size, b.0.size_zyx()));

@@ -174,9 +174,8 @@ impl Pair {
         let margin = shift.map(|s| s.abs().ceil() as isize + 2);
         let all = || voxels.iter().flatten();
         let origin: [isize; 2] = std::array::from_fn(|side| all().map(|v| v[side] as isize).min().unwrap_or(0) - margin[side]);
-        let extent: [usize; 2] = std::array::from_fn(|side| {
-            (all().map(|v| v[side] as isize).max().unwrap_or(0) + margin[side] + 1 - origin[side]) as usize
-        });
+        let extent: [usize; 2] =
+            std::array::from_fn(|side| (all().map(|v| v[side] as isize).max().unwrap_or(0) + margin[side] + 1 - origin[side]) as usize);
         let spacing = grid.spacing_zyx_mm();
         let shapes = voxels.each_ref().map(|voxels| {
             let mut inside = Array3::from_elem([1, extent[0], extent[1]], false);

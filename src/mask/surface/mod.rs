@@ -40,7 +40,7 @@ pub struct SurfaceOptions {
 
 impl Default for SurfaceOptions {
     fn default() -> Self {
-        Self { rounds: 10, max_triangles: None }
+        Self { rounds: 20, max_triangles: None }
     }
 }
 
