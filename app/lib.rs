@@ -1,1 +1,3 @@
 //! The desktop window.
+
+pub mod render;
