@@ -61,6 +61,12 @@ impl<'a> Screen<'a> {
         Self { harness, width: (size.x * pixels_per_point).round() as usize }
     }
 
+    /// Frames until no pane asks for another one: on a busy machine even small uploads may not fit into one frame's time.
+    pub(super) fn settled(&mut self) -> Picture {
+        let mut frames = (0..100).map(|_| (self.frame(), self.harness.ctx.has_requested_repaint()));
+        frames.find(|(_, unsettled)| !unsettled).expect("uploads come to an end").0
+    }
+
     pub(super) fn frame(&mut self) -> Picture {
         self.harness.step();
         // Software drivers compile a shader when it is first drawn with, which may take longer than the harness waits.
@@ -71,9 +77,9 @@ impl<'a> Screen<'a> {
     }
 }
 
-/// One frame of small layers, which are complete at once.
+/// A frame of which everything is on the device.
 pub(super) fn drawn(size: Vec2, pixels_per_point: f32, draw: impl FnMut(&egui::Painter)) -> Picture {
-    Screen::new(size, pixels_per_point, None, draw).frame()
+    Screen::new(size, pixels_per_point, None, draw).settled()
 }
 
 /// A grid of one of the 48 orientations that fills a box around a place.

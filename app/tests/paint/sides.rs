@@ -19,7 +19,7 @@ const MIDDLE: DVec3 = DVec3::new(-12.0, 31.0, 450.0);
 const BODY: [(DVec3, DVec3); 6] = [
     (DVec3::new(26.0, 5.0, 4.0), DVec3::new(9.0, 6.0, 11.0)),
     (DVec3::new(-28.0, -7.0, 6.0), DVec3::new(6.0, 11.0, 8.0)),
-    (DVec3::new(4.0, 24.0, -5.0), DVec3::new(12.0, 5.0, 7.0)),
+    (DVec3::new(4.0, 24.0, -5.0), DVec3::new(12.0, 5.0, 9.0)),
     (DVec3::new(-6.0, -23.0, 7.0), DVec3::new(9.0, 8.0, 14.0)),
     (DVec3::new(7.0, -6.0, 37.0), DVec3::new(13.0, 9.0, 8.0)),
     (DVec3::new(-5.0, 7.0, -38.0), DVec3::new(8.0, 12.0, 6.0)),
@@ -73,7 +73,7 @@ fn check(code: &str, convention: Convention) {
         let area = rect(5.0 + 160.0 * k as f32, 5.0, PANE.x, PANE.y);
         let mut pane = painter(&geometry, plane, convention, area, 0, &scan);
         // A slice through the middle of the body, which cuts the four structures around it.
-        pane.slice = pane.placed.layout.slice_at_mm(MIDDLE[plane.lps_axis()] + 2.0).round() as usize;
+        pane.slice = pane.placed.layout.slice_at_mm(MIDDLE[plane.lps_axis()] + 0.5).round() as usize;
         pane.labels = Some(mask.clone());
         pane.styles = Arc::from(styles.clone());
         pane.window = Window { level: 0.0, width: 220.0 };
