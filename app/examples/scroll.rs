@@ -55,7 +55,9 @@ impl Offscreen {
         let start = Instant::now();
         let screen = ScreenDescriptor { size_in_pixels: PIXELS, pixels_per_point: 1.0 };
         let input = egui::RawInput { screen_rect: Some(pane.placed.rect), ..egui::RawInput::default() };
-        let output = self.context.run_ui(input, |ui| pane.clone().paint(&ui.ctx().layer_painter(egui::LayerId::background())));
+        let mut output = self.context.run_ui(input, |ui| pane.clone().paint(&ui.ctx().layer_painter(egui::LayerId::background())));
+        // Nothing but the pane is drawn: no font is needed on the device.
+        output.textures_delta.clear();
         let shapes = self.context.tessellate(output.shapes, 1.0);
         let RenderState { device, queue, .. } = &self.state;
         let mut renderer = self.state.renderer.write();
@@ -78,7 +80,6 @@ impl Offscreen {
 fn main() -> anyhow::Result<()> {
     let (image, labels) = scan();
     let WgpuConfiguration { wgpu_setup, .. } = setup();
-    // `RenderState::create` is a future for the web's sake; here nothing in it waits.
     let state = egui_kittest::wgpu::create_render_state(wgpu_setup, RendererOptions::default());
     attach(&state);
     println!("{} ({:?})", state.adapter.get_info().name, state.adapter.get_info().backend);

@@ -43,6 +43,9 @@ pub enum RenderError {
     /// The card's memory is full.
     #[error("the graphics card has no memory left for this volume")]
     OutOfMemory,
+    /// A new device, and the mask was let go after it had been uploaded to the old one.
+    #[error("the mask has to be handed over again: the graphics device is a new one")]
+    Gone,
 }
 
 /// Voxels shared with whoever holds them: a memory-mapped file, an array.
@@ -174,6 +177,7 @@ impl Layer {
         pending.whole = Some(voxels);
         pending.whole_number += 1;
         pending.patches.clear();
+        *self.error.lock().unwrap_or_else(PoisonError::into_inner) = None;
         self.uploaded_slices.store(0, Ordering::Relaxed);
         Ok(())
     }
@@ -264,6 +268,9 @@ pub(crate) struct LayerTexture {
 impl LayerTexture {
     /// Room for a layer. 32 bit images fall back to 16 bit steps of their range when the card is short of memory.
     pub(crate) fn new(device: &Device, limits: TextureLimits, layer: &Layer) -> Result<Self, RenderError> {
+        if layer.lock().whole.is_none() {
+            return Err(RenderError::Gone);
+        }
         let bricks = Bricks::new(layer.size_zyx, limits.longest).ok_or(RenderError::TooLarge)?;
         let mut scale_offset = [1.0, 0.0];
         let wide = !(layer.kind == Kind::ImageF32 && limits.images_in_16_bits);

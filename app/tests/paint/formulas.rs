@@ -82,7 +82,8 @@ fn slabs_join_slices_around_the_middle_and_stop_at_the_ends() {
     let mean = |v: &[f32]| v.iter().sum::<f32>() / v.len() as f32;
     let largest = |v: &[f32]| v.iter().copied().fold(f32::MIN, f32::max);
     let smallest = |v: &[f32]| v.iter().copied().fold(f32::MAX, f32::min);
-    let cases: [(Slab, usize, &[usize], fn(&[f32]) -> f32); 4] = [
+    type Case = (Slab, usize, &'static [usize], fn(&[f32]) -> f32);
+    let cases: [Case; 4] = [
         (Slab::Mean(3), 2, &[1, 2, 3], mean),
         (Slab::Largest(5), 2, &[0, 1, 2, 3, 4], largest),
         (Slab::Smallest(3), 4, &[3, 4], smallest),

@@ -84,7 +84,7 @@ pub(super) fn drawn(size: Vec2, pixels_per_point: f32, draw: impl FnMut(&egui::P
 
 /// A grid of one of the 48 orientations that fills a box around a place.
 pub(super) fn grid(code: &str, extent_lps_mm: DVec3, middle_lps_mm: DVec3) -> Geometry {
-    let orientation: Orientation = code.parse().unwrap();
+    let orientation: Orientation = code.parse().expect("one of the 48");
     let spacing_zyx_mm = [3.0, 1.0, 1.5];
     let mut size_zyx = [0; 3];
     let columns = [0, 1, 2].map(|axis| {
@@ -115,11 +115,11 @@ pub(super) fn filled<T>(size_zyx: [usize; 3], mut value: impl FnMut([usize; 3]) 
 }
 
 pub(super) fn image(size_zyx: [usize; 3], values: Vec<i16>) -> Arc<Layer> {
-    Layer::new(size_zyx, Voxels::ImageI16(Arc::new(values)), size_zyx[0] / 2).unwrap()
+    Layer::new(size_zyx, Voxels::ImageI16(Arc::new(values)), size_zyx[0] / 2).expect("as many values as voxels")
 }
 
 pub(super) fn labels(size_zyx: [usize; 3], values: Vec<u8>) -> Arc<Layer> {
-    Layer::new(size_zyx, Voxels::LabelsU8(Arc::new(values)), size_zyx[0] / 2).unwrap()
+    Layer::new(size_zyx, Voxels::LabelsU8(Arc::new(values)), size_zyx[0] / 2).expect("as many values as voxels")
 }
 
 /// A style of no line and a fill of the opacity.

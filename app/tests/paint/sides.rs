@@ -90,7 +90,7 @@ fn check(code: &str, convention: Convention) {
         let along = DVec3::AXES[plane.lps_axis()];
         // The slice's own place; the geometry says which, the painter only named its number.
         let mut first = geometry.size_zyx.map(|n| (n - 1) as f64 / 2.0);
-        let through = (0..3).find(|a| geometry.direction.col(2 - a).dot(along).abs() > 0.5).unwrap();
+        let through = (0..3).find(|a| geometry.direction.col(2 - a).dot(along).abs() > 0.5).expect("one axis runs through the plane");
         first[through] = pane.slice as f64;
         let middle = MIDDLE + along * (geometry.pos_lps_mm(first) - MIDDLE).dot(along);
         let wanted = |x: usize, y: usize, dx: f64, dy: f64| {

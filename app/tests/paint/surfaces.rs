@@ -28,7 +28,7 @@ fn block(label: u16, centre: DVec3, half: DVec3) -> Arc<Mesh> {
             triangles.extend([[first, first + 1, first + 2], [first, first + 2, first + 3]]);
         }
     }
-    Mesh::new(label, positions, normals, triangles).unwrap()
+    Mesh::new(label, positions, normals, triangles).expect("a sound mesh")
 }
 
 /// Red at the patient's left, green at the right, blue in front of both in the middle, white at the head.
@@ -51,7 +51,7 @@ fn show(view: &MeshView) -> Picture {
 
 fn view(yaw: f64) -> MeshView {
     let structures = body();
-    let (low, high) = MeshView::bounds_lps_mm(&structures).unwrap();
+    let (low, high) = MeshView::bounds_lps_mm(&structures).expect("something is drawn");
     let mut camera = Camera::anterior(low, high);
     (camera.yaw, camera.pitch) = (yaw, 0.0);
     MeshView { structures, camera, shading: Shading::default() }

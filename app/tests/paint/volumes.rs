@@ -143,3 +143,15 @@ fn large_volumes_come_over_several_frames() {
     assert_eq!([last.at(300, 2), last.at(300, 97), last.at(300, 50)], [[255; 3]; 3]);
     assert_eq!(layer.device_bytes(), 2 * size.iter().product::<usize>() as u64);
 }
+
+/// After the loss of a device masks must be handed over again, and say so; images come back by themselves.
+#[test]
+fn a_new_device_asks_for_the_mask_again() {
+    let (layer, mask) = (image(SIZE, filled(SIZE, value)), mask());
+    let first = picture(&layer, &mask, None);
+    let without = picture(&layer, &mask, None);
+    assert!(mask.error().is_some() && layer.error().is_none() && first != without);
+    let again = filled(SIZE, |[z, y, x]| ((z / 3 + y / 5 + x / 4) % 3) as u8);
+    mask.replace(Voxels::LabelsU8(Arc::new(again))).unwrap();
+    assert!(first == picture(&layer, &mask, None));
+}
