@@ -3,3 +3,4 @@
 mod gallery;
 mod tokens;
 mod widgets;
+mod paint;
