@@ -67,7 +67,10 @@ pub fn run(paths: Vec<PathBuf>) -> anyhow::Result<()> {
     let places = Places::of_user().ok_or_else(|| anyhow::anyhow!("this user has no home folder to keep cases in"))?;
     let worker = WorkerCommand::own()?;
     let options = eframe::NativeOptions {
-        viewport: egui::ViewportBuilder::default().with_title("Voxelry").with_app_id("voxelry").with_inner_size(layout::WINDOW)
+        viewport: egui::ViewportBuilder::default()
+            .with_title("Voxelry")
+            .with_app_id("voxelry")
+            .with_inner_size(layout::WINDOW)
             .with_min_inner_size(layout::SMALLEST),
         ..Default::default()
     };

@@ -8,7 +8,7 @@ use jobs::{ExportKind, Quality};
 use crate::render::camera::Camera;
 use crate::render::plane::{self, Plane};
 use crate::state::{
-    Dialog, Layout, Mode, Overwrite, OverlayStyle, Pane, Preset, Screen, Settings, SettingsPage, Slab, StrokeShape, Tool, Window,
+    Dialog, Layout, Mode, OverlayStyle, Overwrite, Pane, Preset, Screen, Settings, SettingsPage, Slab, StrokeShape, Tool, Window,
 };
 
 /// One action.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 use jobs::case::{CaseFolder, LayerFolder, LayerKind};
 use jobs::{Failure, Job, ListJob, ListReport, OpenJob, OpenReport, utc_timestamp};
@@ -19,8 +19,8 @@ use crate::state::{
     Banner, Case, EditState, Layer, LayerVoxels, Listing, Mode, Preset, Recent, ReviewState, Screen, Severity, View, Window,
 };
 
-/// Time a listing may take before the screen says what it does.
-pub(crate) const PATIENCE: Duration = Duration::from_millis(400);
+/// Values this low are those of CT.
+const AIR: f32 = -500.0;
 
 /// What a dialog asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -241,8 +241,10 @@ fn load(path: &Path) -> std::io::Result<Case> {
     }
     let [width, level] = file.auto_window;
     let auto = Window { width, level };
-    let preset = if file.modality == "CT" { Preset::SoftTissue } else { Preset::Auto };
-    let mut view = View::new(file.geometry.size_zyx, preset.window(auto), Some(preset));
+    // Files without a modality whose values reach down to air are shown as CT is; nothing but the window depends on it.
+    let looks_like_ct = file.modality == "CT" || (file.modality.is_empty() && file.value_range[0] <= AIR);
+    let preset = if looks_like_ct { Preset::SoftTissue } else { Preset::Auto };
+    let mut view = View::new(&file.geometry, preset.window(auto), Some(preset));
     let shown = layers.len().checked_sub(1);
     view.selected = None;
     Ok(Case {

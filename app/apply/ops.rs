@@ -136,7 +136,5 @@ pub(super) fn smooth(core: &mut Core, by_mm: f32) {
 pub(super) fn relabel(core: &mut Core, from: u16, to: u16) {
     let Some(case) = &core.state.case else { return };
     let target = case.name_of(to).unwrap_or("background").to_owned();
-    operate(core, "Relabel", format!("into {target}"), move |grid, _, _, watch| {
-        ops::relabel(grid, &[from], to, &Guard::all(), watch)
-    });
+    operate(core, "Relabel", format!("into {target}"), move |grid, _, _, watch| ops::relabel(grid, &[from], to, &Guard::all(), watch));
 }

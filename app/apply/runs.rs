@@ -279,9 +279,8 @@ pub(super) fn died(core: &mut Core, lost: &[Purpose], report: &str) {
 fn mark_partial(core: &mut Core, case: &Path, layer: Option<u32>, share: f32) {
     let Some(number) = layer else { return };
     let folder = jobs::case::CaseFolder::at(case).layer(number);
-    let written = folder.read().and_then(|file| {
-        folder.write(&LayerFile { state: LayerState::Partial, done: share, kind: LayerKind::Model, ..file })
-    });
+    let written =
+        folder.read().and_then(|file| folder.write(&LayerFile { state: LayerState::Partial, done: share, kind: LayerKind::Model, ..file }));
     if let Err(error) = written {
         core.state.note(format!("the layer of the stopped run could not be marked: {error}"));
     }

@@ -52,10 +52,11 @@ pub(super) fn set_preset(core: &mut Core, preset: Preset) {
 
 /// Fits everything into its pane.
 pub(super) fn fit(core: &mut Core) {
-    with(core, |view| {
-        view.panes = [plane::View::default(); 3];
-        view.camera = view.camera.fitted();
-    });
+    if let Some(case) = case(core) {
+        case.view.panes = [plane::View::default(); 3];
+        let (low, high) = crate::state::extent_lps_mm(&case.file.geometry);
+        case.view.camera.fit(low, high);
+    }
 }
 
 /// Follows the pointer.

@@ -12,8 +12,8 @@ use std::path::PathBuf;
 use eframe::egui;
 
 use crate::command::Command;
-use crate::look::{Theme, install};
 use crate::look::widgets::Toasts;
+use crate::look::{Theme, install};
 use crate::state::{Screen, State};
 use pictures::Pictures;
 

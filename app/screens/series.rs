@@ -33,7 +33,8 @@ pub(super) fn ui(ui: &mut Ui, draw: &mut Draw<'_>) {
                 ui.add(Words::title(&format!("{usable} series can be opened")));
                 ui.with_layout(eframe::egui::Layout::right_to_left(eframe::egui::Align::Center), |ui| {
                     let mut text = listing.filter.clone();
-                    let field = Field::new("Filter series", &mut text).hint("Filter series").icon(icons::SEARCH).width(control::WIDE_BUTTON);
+                    let field =
+                        Field::new("Filter series", &mut text).hint("Filter series").icon(icons::SEARCH).width(control::WIDE_BUTTON);
                     if ui.add(field).changed() {
                         draw.ask(Command::FilterSeries(text));
                     }

@@ -3,11 +3,11 @@
 use eframe::egui::{CentralPanel, Frame, Panel, Ui};
 
 use crate::command::Command;
+use crate::look::Theme;
 use crate::look::icons;
 use crate::look::tokens::{State as Sign, breakpoint};
 use crate::look::widgets::bars::{TopAction, TopTitle};
 use crate::look::widgets::{Banner, BannerAction, Button, IconButton, ModeTab, Notice, mode_tabs, status_bar, top_bar};
-use crate::look::Theme;
 use crate::screens::{Draw, words};
 use crate::state::{Dialog, EngineStatus, Mode, Screen, SettingsPage, Severity, State};
 
@@ -74,9 +74,9 @@ fn title(state: &State) -> (String, String) {
         Screen::Series => {
             let listing = state.listing.as_ref();
             let folder = listing.and_then(|listing| listing.input.file_name()).map(|name| name.to_string_lossy().into_owned());
-            let counted = listing.and_then(|listing| listing.report.as_ref()).map(|report| {
-                format!("{} series, {} files in one folder", report.studies.len(), words::thousands(report.files as u64))
-            });
+            let counted = listing
+                .and_then(|listing| listing.report.as_ref())
+                .map(|report| format!("{} series, {} files in one folder", report.studies.len(), words::thousands(report.files as u64)));
             ("Choose a series".to_owned(), [folder, counted].into_iter().flatten().collect::<Vec<_>>().join(" · "))
         }
         Screen::Case(_) => state.case.as_ref().map_or_else(Default::default, |case| (case.file.title.clone(), case.file.subtitle.clone())),

@@ -27,6 +27,7 @@ pub use recent::{Recent, Recents};
 pub use review::ReviewState;
 pub use run::{Run, RunSetup, Segmenting};
 pub use settings::Settings;
+pub(crate) use view::extent_lps_mm;
 pub use view::{Layout, Measurement, OverlayStyle, Pane, Preset, Slab, SlabKind, View, Window};
 
 /// What fills the window.

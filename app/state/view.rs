@@ -1,5 +1,8 @@
 //! How the images of a case are looked at.
 
+use glam::DVec3;
+use volume::Geometry;
+
 use crate::render::camera::Camera;
 use crate::render::plane::{self, Plane};
 
@@ -171,9 +174,10 @@ pub struct View {
 
 impl View {
     /// The middle of a grid, everything shown.
-    pub fn new(size_zyx: [usize; 3], window: Window, preset: Option<Preset>) -> Self {
+    pub fn new(geometry: &Geometry, window: Window, preset: Option<Preset>) -> Self {
+        let (low, high) = extent_lps_mm(geometry);
         Self {
-            cursor_zyx: size_zyx.map(|n| n / 2),
+            cursor_zyx: geometry.size_zyx.map(|n| n / 2),
             layout: Layout::FourUp,
             active: Pane::Slice(Plane::Axial),
             window,
@@ -192,7 +196,7 @@ impl View {
             measuring: false,
             measurements: Vec::new(),
             filter: String::new(),
-            camera: Camera::default(),
+            camera: Camera::anterior(low, high),
         }
     }
 
@@ -200,4 +204,10 @@ impl View {
     pub fn pane(&self, plane: Plane) -> &plane::View {
         &self.panes[plane as usize]
     }
+}
+
+/// The corners of the box around a grid.
+pub(crate) fn extent_lps_mm(geometry: &Geometry) -> (DVec3, DVec3) {
+    let corners = geometry.corners_lps_mm();
+    corners.iter().fold((corners[0], corners[0]), |(low, high), corner| (low.min(*corner), high.max(*corner)))
 }

@@ -1,6 +1,6 @@
 //! Tests of the window.
 
 mod gallery;
+mod paint;
 mod tokens;
 mod widgets;
-mod paint;

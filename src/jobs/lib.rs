@@ -29,6 +29,6 @@ pub use report::{
 };
 pub use timestamp::utc_timestamp;
 pub use window::{
-    CompareReport, ComparedStructure, Estimate, EstimateReport, ExportReport, ExportedFile, Fit, LayerReport, ListReport, ListedStudy, ModelCard,
-    ModelsReport, OpenReport,
+    CompareReport, ComparedStructure, Estimate, EstimateReport, ExportReport, ExportedFile, Fit, LayerReport, ListReport, ListedStudy,
+    ModelCard, ModelsReport, OpenReport,
 };

@@ -1,6 +1,6 @@
 //! `estimate`.
 
-use jobs::{Failure, FailureKind, EstimateJob, EstimateReport};
+use jobs::{EstimateJob, EstimateReport, Failure, FailureKind};
 
 use crate::run::Run;
 

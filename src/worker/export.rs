@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use formats::FormatError;
 use formats::label_table::{self, TableKind};
 use formats::mesh::{MeshView, write_obj, write_ply, write_stl};
 use formats::nifti::{self, NiftiPlacement, ReadOptions};
@@ -11,7 +12,6 @@ use formats::nrrd::{self, SegmentationInfo};
 use formats::report::{Picture, Report, write_report};
 use formats::study::{OpenOptions, Source, open};
 use formats::table::{StructureRow, StructureTable, write_structures_csv, write_structures_json};
-use formats::FormatError;
 use jobs::case::{Decision, ReviewFile};
 use jobs::{ExportJob, ExportKind, ExportReport, ExportedFile, Failure, FailureKind, Stage, utc_timestamp};
 use mask::Watch;
@@ -240,12 +240,7 @@ fn status(content: &Content) -> Vec<(u16, nrrd::Status)> {
 fn meshes<'a>(content: &'a Content, surfaces: &'a [Surface]) -> Vec<MeshView<'a>> {
     let view = |surface: &'a Surface| {
         let label = content.mask.table.get(surface.value)?;
-        Some(MeshView {
-            name: &label.name,
-            color: label.color,
-            positions_lps_mm: &surface.positions_lps_mm,
-            triangles: &surface.triangles,
-        })
+        Some(MeshView { name: &label.name, color: label.color, positions_lps_mm: &surface.positions_lps_mm, triangles: &surface.triangles })
     };
     surfaces.iter().filter_map(view).collect()
 }

@@ -7,7 +7,7 @@ use formats::nifti::{self, ReadOptions};
 use formats::{label_table, nrrd};
 use jobs::case::{LabelWidth, LayerFile, LayerKind, LayerState};
 use jobs::{Failure, FailureKind, ImportLayerJob, LayerReport, Stage, utc_timestamp};
-use volume::{LabelMap, LabelVoxels, reorient, Volume, orientation_of};
+use volume::{LabelMap, LabelVoxels, Volume, orientation_of, reorient};
 
 use crate::failure;
 use crate::layers::{Opened, bytes_of, open_case, unwritable};

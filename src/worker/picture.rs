@@ -30,9 +30,11 @@ pub(crate) enum Plane {
 
 /// Smallest and largest value; 0 to 0 where none is a number.
 pub(crate) fn value_range(scan: &Scan) -> [f32; 2] {
-    let [low, high] = scan.voxels.iter().filter(|value| value.is_finite()).fold([f32::INFINITY, f32::NEG_INFINITY], |[low, high], value| {
-        [low.min(*value), high.max(*value)]
-    });
+    let [low, high] = scan
+        .voxels
+        .iter()
+        .filter(|value| value.is_finite())
+        .fold([f32::INFINITY, f32::NEG_INFINITY], |[low, high], value| [low.min(*value), high.max(*value)]);
     if low <= high { [low, high] } else { [0.0; 2] }
 }
 

@@ -60,14 +60,7 @@ pub(crate) fn review(job: &ReviewJob, run: &mut Run<'_>) -> Result<(), Failure> 
     mask.folder.write_review(&review).map_err(|error| unwritable("the review", &error))
 }
 
-fn structure(
-    value: u16,
-    name: &str,
-    measured: Option<&Measure>,
-    swap: Swap,
-    slices: &Slices,
-    geometry: &Geometry,
-) -> StructureReview {
+fn structure(value: u16, name: &str, measured: Option<&Measure>, swap: Swap, slices: &Slices, geometry: &Geometry) -> StructureReview {
     let usual_ml = usual::volume_ml(name);
     let found = slices.of_value(value);
     let found = found.as_ref();
@@ -101,9 +94,7 @@ fn structure(
 /// Whether its volume can be compared with the usual range and lies outside.
 fn out_of_range(structure: &StructureReview) -> bool {
     // A cut structure is only known to be larger than measured.
-    structure.usual_ml.is_some_and(|[least, most]| {
-        structure.volume_ml > most || (structure.volume_ml < least && !structure.cut_by_edge)
-    })
+    structure.usual_ml.is_some_and(|[least, most]| structure.volume_ml > most || (structure.volume_ml < least && !structure.cut_by_edge))
 }
 
 fn score(structure: &StructureReview) -> f32 {

@@ -1,6 +1,6 @@
 //! `segment_case`.
 
-use jobs::{Failure, FailureKind, SegmentCaseJob, LayerReport};
+use jobs::{Failure, FailureKind, LayerReport, SegmentCaseJob};
 
 use crate::run::Run;
 
