@@ -45,6 +45,10 @@ pub enum Command {
     SetSettings(Box<Settings>),
     /// Starts the worker again, and the run it was at.
     RestartEngine,
+    /// Asks for the folder of all cases.
+    PickCasesFolder,
+    /// Empties the list of recent cases; their folders stay.
+    ForgetRecents,
 
     // Series.
     /// Selects a series.
@@ -139,6 +143,11 @@ pub enum Command {
     ChooseModel(PathBuf),
     /// Adds a model file or folder to the places looked at.
     AddModel(PathBuf),
+    /// Asks for a model file, or a folder of models.
+    PickModel {
+        /// A folder.
+        folder: bool,
+    },
     /// Chooses how carefully.
     ChooseQuality(Quality),
     /// Mirroring on or off.
@@ -183,6 +192,8 @@ pub enum Command {
     RunAgainBest,
     /// Compares with a layer, or with none.
     CompareWith(Option<u32>),
+    /// Asks where the summary of the queue goes.
+    ChooseSummary,
     /// Writes a summary of the queue.
     SaveSummary(PathBuf),
 
@@ -261,6 +272,8 @@ pub enum Command {
     JumpTo(usize),
     /// Tries to write again after the disk was full.
     ResumeEditing,
+    /// Stops the operation at work; the mask stays as it is.
+    StopWork,
 
     // Export.
     /// Chooses a kind of file, or not.

@@ -9,9 +9,11 @@ mod command;
 mod core;
 mod link;
 pub mod look;
+mod panes;
 pub mod render;
 mod screens;
 pub mod state;
+mod surfaces;
 mod tasks;
 
 pub use app::{VoxelryApp, run};

@@ -1,20 +1,17 @@
 //! Correcting: tools, strokes, fills and the history. Every change is in the journal before it is on screen.
 
-use std::time::SystemTime;
+use std::sync::atomic::Ordering;
 
 use jobs::case::{LayerFile, LayerFolder, LayerKind, MappedVoxels};
-use jobs::utc_timestamp;
 use mask::draw::{self, Fill, Guard, Ink, Shape, Tip, Window};
 use mask::{Delta, History, LabelGrid, MaskError, Watch};
 use ndarray::Array3;
 use volume::{Geometry, Label, LabelTable, LabelVoxels, Region};
 
-use crate::apply::mask as layers;
-use crate::apply::news::sentence;
-use crate::command::Command;
+use crate::apply::{mask as layers, ops, steps};
 use crate::core::Core;
 use crate::render::plane::{Convention, Plane, PlaneLayout};
-use crate::state::{Banner, Case, EditState, LayerVoxels, Overwrite, Severity, Stroke, StrokeShape, Tool};
+use crate::state::{Case, EditState, Layer, LayerVoxels, Layout, Overwrite, Pane, Pending, Stroke, StrokeShape, Tool};
 
 /// Brush diameters a person may choose, mm.
 const SIZE_MM: [f32; 2] = [0.5, 200.0];
@@ -33,7 +30,7 @@ pub(super) fn with(core: &mut Core, change: impl FnOnce(&mut EditState)) {
 }
 
 /// Lies in a layer's folder while it is edited; one that is there when the layer is opened tells of a crash.
-const MARK: &str = "editing";
+pub(super) const MARK: &str = "editing";
 
 /// Opens a layer for editing, with every step that was kept; and says how many there are if the last session did not end in order.
 pub(super) fn open_history(folder: &LayerFolder, file: &LayerFile, geometry: &Geometry) -> std::io::Result<(History, Option<usize>)> {
@@ -46,6 +43,9 @@ pub(super) fn open_history(folder: &LayerFolder, file: &LayerFile, geometry: &Ge
 
 /// Ends editing in order: everything on the disk itself, no mark left.
 pub(super) fn close(case: &mut Case) {
+    super::review::flush(case);
+    steps::last_try(case);
+    stop(&mut case.edit);
     for layer in &mut case.layers {
         if let LayerVoxels::Edited(history) = &mut layer.voxels
             && history.sync().is_ok()
@@ -76,10 +76,36 @@ pub(super) fn enter(core: &mut Core) {
             (edit.tool, edit.size_mm) = (Tool::Brush, size_mm);
         }
     });
-    if let Some(case) = &mut core.state.case
-        && case.view.selected.is_none()
-    {
+    let Some(case) = &mut core.state.case else { return };
+    if case.view.selected.is_none() {
         case.view.selected = case.table().and_then(|table| table.iter().next()).map(|label| label.value);
+    }
+    if case.view.layout == Layout::FourUp {
+        let plane = if let Pane::Slice(plane) = case.view.active { plane } else { Plane::Axial };
+        case.view.layout = Layout::OneAndTwo(plane);
+    }
+}
+
+/// The edit screen is left: four panes again.
+pub(super) fn leave(core: &mut Core) {
+    if let Some(case) = &mut core.state.case {
+        stop_stroke(&mut case.edit);
+        if matches!(case.view.layout, Layout::OneAndTwo(_)) {
+            case.view.layout = Layout::FourUp;
+        }
+    }
+}
+
+fn stop_stroke(edit: &mut EditState) {
+    edit.stroke = None;
+    edit.lasso.clear();
+    edit.inverted = false;
+}
+
+/// Stops the operation at work; the mask stays as it is.
+pub(super) fn stop(edit: &mut EditState) {
+    if let Some(stop) = &edit.stop {
+        stop.store(true, Ordering::Relaxed);
     }
 }
 
@@ -141,15 +167,7 @@ pub(super) fn stroke_to(core: &mut Core, at_zyx: [f64; 3]) {
 pub(super) fn stroke_end(core: &mut Core) {
     let Some(case) = &mut core.state.case else { return };
     if case.edit.stroke.take().is_some() {
-        settle(core);
-    }
-}
-
-/// Waits until the last step is on the disk itself.
-fn settle(core: &mut Core) {
-    let Some(history) = history(core) else { return };
-    if let Err(error) = history.sync() {
-        refuse(core, &error);
+        steps::settle(core);
     }
 }
 
@@ -157,18 +175,24 @@ fn settle(core: &mut Core) {
 fn draw_to(core: &mut Core, at_zyx: [f64; 3]) {
     let Some(case) = core.state.case.as_deref_mut() else { return };
     let Some(stroke) = case.edit.stroke.clone() else { return };
-    let (name, detail) = (step_name(case, stroke.erases), place_of(case, stroke.plane));
-    let edited = stroke_delta(case, &stroke, at_zyx).and_then(|delta| match history_of(case) {
-        None => Ok(None),
-        // A stroke that began beside everything it may change has no step to go on with yet.
-        Some(history) if stroke.begun => history.more(&delta),
-        Some(history) => history.edit(&name, &detail, &delta),
-    });
+    let delta = match stroke_delta(case, &stroke, at_zyx) {
+        Ok(delta) => delta,
+        Err(error) => return steps::refuse(core, &error),
+    };
     if let Some(stroke) = &mut case.edit.stroke {
         stroke.last_zyx = at_zyx;
-        stroke.begun |= matches!(edited, Ok(Some(_)));
     }
-    finish(core, edited);
+    if delta.is_empty() {
+        return;
+    }
+    let (name, detail) = (step_name(case, stroke.erases), place_of(case, stroke.plane, at_zyx));
+    // A stroke that began beside everything it may change has no step to go on with yet.
+    let made = steps::make(core, Pending { name, detail, delta, more: stroke.begun });
+    with(core, |edit| {
+        if let Some(stroke) = &mut edit.stroke {
+            stroke.begun |= made;
+        }
+    });
 }
 
 /// What a piece of a stroke changes.
@@ -180,31 +204,42 @@ fn stroke_delta(case: &Case, stroke: &Stroke, at_zyx: [f64; 3]) -> Result<Delta,
     let shape = if edit.shape == StrokeShape::Square && !is_ball { Shape::Square } else { Shape::Round };
     let tip = Tip { shape, radius_mm: f64::from(edit.size_mm) / 2.0, plane: (!is_ball).then_some(plane) };
     let Some(grid) = grid(case) else { return Ok(Delta::default()) };
-    let image = reader(case);
     let windowed = edit.tool == Tool::Threshold || edit.only_within;
-    let (value, guard, window) = ink(case, stroke.erases, windowed.then_some(&image as &(dyn Fn(usize) -> f32 + Sync)));
-    draw::segment(grid, &tip, stroke.last_zyx, at_zyx, &Ink { value, guard: &guard, window })
+    let (guard, image) = (guard(case, stroke.erases), windowed.then(|| reader(case)));
+    draw::segment(grid, &tip, stroke.last_zyx, at_zyx, &ink(case, stroke.erases, &guard, image.as_ref()))
 }
 
-/// Value, guard and window of what is drawn.
-fn ink<'a>(case: &Case, erases: bool, image: Option<&'a (dyn Fn(usize) -> f32 + Sync)>) -> (u16, Guard, Option<Window<'a>>) {
-    let edit = &case.edit;
+/// What drawing may replace now.
+fn guard(case: &Case, erases: bool) -> Guard {
     let selected = case.view.selected.unwrap_or(0);
     let locked: Vec<u16> = case.locked().into_iter().filter(|value| *value != selected).collect();
-    let guard = match (erases, edit.overwrite) {
+    match (erases, case.edit.overwrite) {
         (true, _) => Guard::only(selected),
         (false, Overwrite::Nothing) => Guard::background(),
         (false, Overwrite::Unlocked) => Guard::unlocked(&locked),
         (false, Overwrite::All) => Guard::all(),
-    };
-    let [low, high] = edit.range;
-    let window = image.map(|image| Window { image, low: low.min(high), high: low.max(high) });
-    (if erases { 0 } else { selected }, guard, window)
+    }
+}
+
+fn ink_value(case: &Case, erases: bool) -> u16 {
+    if erases { 0 } else { case.view.selected.unwrap_or(0) }
+}
+
+fn range(case: &Case) -> [f32; 2] {
+    let [low, high] = case.edit.range;
+    [low.min(high), low.max(high)]
+}
+
+/// Value, guard and window of what is drawn.
+fn ink<'a, F: Fn(usize) -> f32 + Sync>(case: &Case, erases: bool, guard: &'a Guard, image: Option<&'a F>) -> Ink<'a> {
+    let [low, high] = range(case);
+    let window = image.map(|image| Window { image, low, high });
+    Ink { value: ink_value(case, erases), guard, window }
 }
 
 /// Gives the image's value at a linear index.
-fn reader(case: &Case) -> impl Fn(usize) -> f32 + Sync + use<'_> {
-    let image: &MappedVoxels = &case.image;
+fn reader(case: &Case) -> impl Fn(usize) -> f32 + Send + Sync + use<> {
+    let image = case.image.clone();
     let [_, ny, nx] = image.size_zyx();
     move |index| image.value([index / (ny * nx), index / nx % ny, index % nx])
 }
@@ -235,34 +270,39 @@ pub(super) fn lasso_apply(core: &mut Core) {
     let plane = case.edit.lasso_plane;
     let layout = PlaneLayout::new(&case.file.geometry, plane, Convention::Radiological);
     let slice = draw::Plane { axis: layout.through.axis_zyx, index: layout.slice_of(corners[0]) };
-    let image = reader(case);
     let erases = case.edit.inverted;
-    let (value, guard, window) = ink(case, erases, case.edit.only_within.then_some(&image as &(dyn Fn(usize) -> f32 + Sync)));
+    let (guard, image) = (guard(case, erases), case.edit.only_within.then(|| reader(case)));
     let Some(grid) = grid(case) else { return };
-    let delta = draw::polygon(grid, slice, &corners, &Ink { value, guard: &guard, window });
-    let (name, detail) = (step_name(case, erases), place_of(case, plane));
-    drop(image);
-    step(core, &name, &detail, delta);
+    let delta = draw::polygon(grid, slice, &corners, &ink(case, erases, &guard, image.as_ref()));
+    let (name, detail) = (step_name(case, erases), place_of(case, plane, corners[0]));
+    steps::step(core, &name, &detail, delta);
 }
 
-/// Fills what is connected.
+/// Fills what is connected: on a slice at once, in 3D beside the window, as background of a large scan takes a while.
 pub(super) fn fill_at(core: &mut Core, plane: Plane, at_zyx: [f64; 3], in_3d: bool) {
     if !may_edit(core) {
         return;
     }
     let Some(case) = core.state.case.as_deref() else { return };
     let Some(seed) = case.voxel_of(at_zyx) else { return };
+    let erases = case.edit.inverted;
+    let (name, image) = (step_name(case, erases), case.edit.only_within.then(|| reader(case)));
+    if in_3d {
+        let (value, guard, [low, high]) = (ink_value(case, erases), guard(case, erases), range(case));
+        let region = Region::whole(case.file.geometry.size_zyx);
+        return ops::beside(core, name, move |grid, watch| {
+            let window = image.as_ref().map(|image| Window { image, low, high });
+            let delta = draw::fill(grid, Fill::Space(region), seed, &Ink { value, guard: &guard, window }, watch)?;
+            Ok((delta, "in 3D".to_owned()))
+        });
+    }
     let layout = PlaneLayout::new(&case.file.geometry, plane, Convention::Radiological);
     let slice = draw::Plane { axis: layout.through.axis_zyx, index: layout.slice_of(at_zyx) };
-    let image = reader(case);
-    let erases = case.edit.inverted;
-    let (value, guard, window) = ink(case, erases, case.edit.only_within.then_some(&image as &(dyn Fn(usize) -> f32 + Sync)));
+    let guard = guard(case, erases);
     let Some(grid) = grid(case) else { return };
-    let fill = if in_3d { Fill::Space(Region::whole(case.file.geometry.size_zyx)) } else { Fill::Plane(slice) };
-    let delta = draw::fill(grid, fill, seed, &Ink { value, guard: &guard, window }, Watch::none());
-    let (name, detail) = (step_name(case, erases), place_of(case, plane));
-    drop(image);
-    step(core, &name, &detail, delta);
+    let delta = draw::fill(grid, Fill::Plane(slice), seed, &ink(case, erases, &guard, image.as_ref()), Watch::none());
+    let detail = place_of(case, plane, at_zyx);
+    steps::step(core, &name, &detail, delta);
 }
 
 /// Adds a structure to the layer and puts it in focus.
@@ -281,7 +321,7 @@ pub(super) fn new_structure(core: &mut Core, name: String) {
     let Some(value) = (1..=u16::MAX).find(|value| table.get(*value).is_none()) else { return };
     let color = layers::palette_rgb(table.iter().count());
     if value > 255
-        && let Some(history) = history_of(case)
+        && let Some(history) = steps::history_of(case)
     {
         history.widen();
     }
@@ -295,84 +335,14 @@ fn with_selected(core: &mut Core, value: u16) {
     }
 }
 
-/// Takes back a step.
-pub(super) fn undo(core: &mut Core) {
-    travel(core, History::undo);
-}
-
-/// Does it again.
-pub(super) fn redo(core: &mut Core) {
-    travel(core, History::redo);
-}
-
-/// Goes to a step of the history.
-pub(super) fn jump_to(core: &mut Core, steps: usize) {
-    travel(core, |history| history.jump(steps));
-}
-
-fn travel(core: &mut Core, travel: impl FnOnce(&mut History) -> Result<Option<Region>, MaskError>) {
-    with(core, |edit| edit.stroke = None);
-    let Some(history) = history(core) else { return };
-    let travelled = travel(history);
-    finish(core, travelled);
-    settle(core);
-}
-
-/// Tries to write again after the disk was full.
-pub(super) fn resume(core: &mut Core) {
-    with(core, |edit| edit.paused = None);
-    settle(core);
-}
-
-/// One edit as one step, settled.
-pub(super) fn step(core: &mut Core, name: &str, detail: &str, delta: Result<Delta, MaskError>) {
-    let edited = delta.and_then(|delta| history(core).map_or(Ok(None), |history| history.edit(name, detail, &delta)));
-    finish(core, edited);
-    settle(core);
-}
-
-/// Shows what changed, or says what is wrong.
-fn finish(core: &mut Core, edited: Result<Option<Region>, MaskError>) {
-    match edited {
-        Ok(None) => {}
-        Ok(Some(region)) => {
-            let Some(case) = &mut core.state.case else { return };
-            case.edit.saved_at = Some(utc_timestamp(SystemTime::now()));
-            case.edit.paused = None;
-            if let Some(layer) = case.layer_mut() {
-                if layer.revision == 0 {
-                    // Only the words after a crash depend on the mark.
-                    std::fs::write(layer.folder.path().join(MARK), []).ok();
-                }
-                layer.touch(region);
-            }
-            super::review::edited(core);
-        }
-        Err(error) => refuse(core, &error),
-    }
-}
-
-/// Says why an edit did not happen. What was drawn before is on disk.
-pub(super) fn refuse(core: &mut Core, error: &MaskError) {
-    if matches!(error, MaskError::Cancelled) {
-        return;
-    }
-    let steps = history(core).map_or(0, |history| history.done());
-    with(core, |edit| edit.stroke = None);
-    if error.is_disk_full() {
-        with(core, |edit| edit.paused = Some(error.to_string()));
-        let cause = "The disk is full, so the last stroke is not saved yet.";
-        let detail = format!("The {steps} steps before it are on disk. Drawing is paused; make room on the disk, then go on.");
-        core.state.banner(Banner::new(Severity::Error, cause, detail).remedy("Try again", Command::ResumeEditing));
-    } else {
-        core.state.banner(Banner::new(Severity::Error, "The mask was not changed.", sentence(&error.to_string())));
-    }
-}
-
 /// Whether drawing may begin: a structure is in focus, the layer may be edited, nothing else works on it.
 pub(super) fn may_edit(core: &mut Core) -> bool {
     let Some(case) = &core.state.case else { return false };
-    if case.edit.paused.is_some() || case.edit.working.is_some() {
+    if case.edit.paused.is_some() {
+        steps::say_paused(core);
+        return false;
+    }
+    if case.edit.working.is_some() {
         return false;
     }
     if case.view.selected.is_none() {
@@ -391,7 +361,18 @@ fn ensure_layer(core: &mut Core, may_be_empty: bool) -> bool {
             core.state.toast("This layer is still being filled. Draw when the run has ended.");
             return false;
         }
-        Some(layer) => (CORRECTIONS, layer.file.table.clone(), case.shown),
+        Some(layer) => {
+            let number = layer.folder.number();
+            let is_its = |known: &Layer| known.file.kind == LayerKind::Corrections && known.file.based_on == Some(number);
+            if let Some(known) = case.layers.iter().rposition(is_its) {
+                let text = format!("Drawing goes on in “{}”.", case.layers[known].file.name);
+                case.shown = Some(known);
+                case.view.selected = case.view.selected.filter(|value| case.name_of(*value).is_some());
+                core.state.toast(text);
+                return may_be_empty || core.state.case.as_ref().is_some_and(|case| case.view.selected.is_some());
+            }
+            (CORRECTIONS, layer.file.table.clone(), case.shown)
+        }
         None if may_be_empty => (CORRECTIONS, LabelTable::default(), None),
         None => return false,
     };
@@ -404,18 +385,6 @@ fn ensure_layer(core: &mut Core, may_be_empty: bool) -> bool {
             layers::could_not(core, "The layer for corrections was not made.", &error);
             false
         }
-    }
-}
-
-/// The history of the layer shown.
-fn history(core: &mut Core) -> Option<&mut History> {
-    history_of(core.state.case.as_deref_mut()?)
-}
-
-fn history_of(case: &mut Case) -> Option<&mut History> {
-    match &mut case.layer_mut()?.voxels {
-        LayerVoxels::Edited(history) => Some(history),
-        _ => None,
     }
 }
 
@@ -440,8 +409,7 @@ pub(super) fn named(case: &Case, what: &str) -> String {
 }
 
 /// "axial 11".
-fn place_of(case: &Case, plane: Plane) -> String {
+fn place_of(case: &Case, plane: Plane, at_zyx: [f64; 3]) -> String {
     let layout = PlaneLayout::new(&case.file.geometry, plane, Convention::Radiological);
-    let slice = layout.slice_of(case.view.cursor_zyx.map(|index| index as f64)) + 1;
-    format!("{} {slice}", plane.name().to_lowercase())
+    format!("{} {}", plane.name().to_lowercase(), layout.slice_of(at_zyx) + 1)
 }

@@ -1,15 +1,17 @@
 //! The one place where commands change the state.
 
 mod edit;
-mod export;
+pub(crate) mod export;
 mod mask;
 mod news;
 mod open;
 mod ops;
 mod queue;
-mod review;
+pub(crate) mod review;
 mod runs;
 mod settings;
+mod steps;
+mod summary;
 mod view;
 
 use std::time::Duration;
@@ -18,7 +20,7 @@ use crate::command::Command;
 use crate::core::{Core, Effect};
 use crate::state::{Dialog, Screen, Tool};
 
-pub(crate) use news::news;
+pub(crate) use news::{news, sentence};
 pub(crate) use open::close;
 
 /// How long good news stays on screen.
@@ -35,7 +37,9 @@ pub(crate) fn apply(core: &mut Core, command: Command) {
         C::OpenSample => open::sample(core),
         C::ForgetRecent(case) => open::forget(core, &case),
         C::Show(screen) => show(core, screen),
-        C::ShowSettings(page) => show(core, Screen::Settings(page)),
+        C::ShowSettings(page) => settings::show(core, page),
+        C::PickCasesFolder => settings::pick_cases(core),
+        C::ForgetRecents => settings::forget_recents(core),
         C::SetMode(mode) => open::set_mode(core, mode),
         C::ShowDialog(dialog) => core.state.dialog = dialog,
         C::Back => back(core),
@@ -90,6 +94,7 @@ pub(crate) fn apply(core: &mut Core, command: Command) {
 
         C::ChooseModel(model) => runs::choose_model(core, model),
         C::AddModel(model) => runs::add_model(core, model),
+        C::PickModel { folder } => runs::pick_model(core, folder),
         C::ChooseQuality(quality) => core.state.setup.quality = quality,
         C::SetMirroring(mirroring) => core.state.setup.mirroring = Some(mirroring),
         C::KeepStructures(structures) => core.state.setup.structures = structures,
@@ -103,7 +108,9 @@ pub(crate) fn apply(core: &mut Core, command: Command) {
         C::Decide(decision, next) => review::decide(core, decision, next),
         C::AcceptCase => review::accept_case(core),
         C::RejectCase => review::reject_case(core),
-        C::NextOpen => review::next_open(core),
+        C::NextOpen => {
+            review::next_open(core);
+        }
         C::SetNote(note) => review::set_note(core, note),
         C::SetCaseNote(note) => review::set_case_note(core, note),
         C::EditNote(editing) => review::with(core, |review| review.noting = editing),
@@ -112,6 +119,7 @@ pub(crate) fn apply(core: &mut Core, command: Command) {
         C::FixInEdit => review::fix_in_edit(core),
         C::RunAgainBest => runs::again_best(core),
         C::CompareWith(layer) => review::compare_with(core, layer),
+        C::ChooseSummary => queue::choose_summary(core),
         C::SaveSummary(path) => queue::save_summary(core, path),
 
         C::TakeTool(tool) => edit::take(core, tool),
@@ -141,17 +149,18 @@ pub(crate) fn apply(core: &mut Core, command: Command) {
         C::Relabel { from, to } => ops::relabel(core, from, to),
         C::SetDistance(distance_mm) => edit::with(core, |edit| edit.distance_mm = distance_mm),
         C::SetIslandSize(island_ml) => edit::with(core, |edit| edit.island_ml = island_ml),
-        C::Undo => edit::undo(core),
-        C::Redo => edit::redo(core),
-        C::JumpTo(steps) => edit::jump_to(core, steps),
-        C::ResumeEditing => edit::resume(core),
+        C::Undo => steps::undo(core),
+        C::Redo => steps::redo(core),
+        C::JumpTo(steps) => steps::jump_to(core, steps),
+        C::ResumeEditing => steps::resume(core),
+        C::StopWork => edit::with(core, |edit| edit::stop(edit)),
 
         C::SetExportKind(kind, chosen) => export::set_kind(core, kind, chosen),
         C::ChooseExportFolder => export::choose_folder(core),
         C::SetExportFolder(folder) => export::set_folder(core, folder),
         C::SetExportStem(stem) => core.state.export.stem = stem,
         C::SetOnlyAccepted(only) => core.state.export.only_accepted = only,
-        C::SetWithoutPatient(without) => core.state.export.without_patient = without,
+        C::SetWithoutPatient(without) => export::set_without_patient(core, without),
         C::Export(overwrite) => export::export(core, overwrite),
         C::SavePicture => export::save_picture(core),
     }
@@ -185,6 +194,8 @@ fn back(core: &mut Core) {
     if let (Screen::Case(_), Some(case)) = (state.screen, &mut state.case) {
         if case.review.noting {
             case.review.noting = false;
+        } else if case.edit.working.is_some() {
+            edit::stop(&mut case.edit);
         } else if !case.edit.lasso.is_empty() {
             case.edit.lasso.clear();
         } else if case.edit.tool != Tool::View {

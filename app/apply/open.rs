@@ -294,6 +294,9 @@ pub(super) fn set_mode(core: &mut Core, mode: Mode) {
         return;
     }
     core.state.screen = Screen::Case(mode);
+    if mode != Mode::Edit {
+        super::edit::leave(core);
+    }
     match mode {
         Mode::Segment => runs::ask_for_estimate(core),
         Mode::Review => super::review::enter(core),

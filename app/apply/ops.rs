@@ -9,26 +9,80 @@ use mask::ops::{self, Between, Islands};
 use mask::{Delta, LabelGrid, MaskError, Touch, Watch, pieces};
 use volume::Label;
 
-use crate::apply::{edit, mask as layers};
+use crate::apply::{edit, mask as layers, steps};
 use crate::core::Core;
 use crate::render::plane::{Convention, Plane, PlaneLayout};
-use crate::state::Overwrite;
+use crate::state::{Case, Overwrite};
 
 /// New structures a split may make; further pieces keep the label.
 const SPLIT_INTO: usize = 20;
 
-/// Names the step, works out the change beside the window, applies it.
+/// What came of an operation: the change, and words about it.
+pub(super) type Worked = Result<(Delta, String), MaskError>;
+
+/// Works out a change beside the window and makes it as one step. The caller has made sure that drawing may begin.
+pub(super) fn beside(core: &mut Core, name: String, work: impl FnOnce(&LabelGrid, Watch<'_>) -> Worked + Send + 'static) {
+    beside_then(core, name, work, |_, _| {});
+}
+
+/// The same; `before` sees the change just before it is made.
+fn beside_then(
+    core: &mut Core,
+    name: String,
+    work: impl FnOnce(&LabelGrid, Watch<'_>) -> Worked + Send + 'static,
+    before: impl FnOnce(&mut Core, &Delta) + Send + 'static,
+) {
+    let Some(case) = core.state.case.as_deref_mut() else { return };
+    let Some(grid) = edit::grid(case).cloned() else { return };
+    let (path, layer) = (case.folder.path().to_owned(), shown_number(case));
+    let stop = Arc::new(AtomicBool::new(false));
+    (case.edit.working, case.edit.stop) = (Some(format!("{name}…")), Some(stop.clone()));
+    core.tasks.spawn("mask operation", move || {
+        let going_on = |_: f32| !stop.load(Ordering::Relaxed);
+        let worked = work(&grid, Watch::new(&going_on));
+        drop(grid);
+        let stopped = stop.load(Ordering::Relaxed);
+        Box::new(move |core: &mut Core| {
+            let Some(case) = core.state.case.as_deref_mut().filter(|case| case.folder.path() == path) else { return };
+            // The case may have been put away and opened again meanwhile; its present operation is another one.
+            if !case.edit.stop.as_ref().is_some_and(|present| Arc::ptr_eq(present, &stop)) {
+                return;
+            }
+            (case.edit.working, case.edit.stop) = (None, None);
+            if stopped {
+                return core.state.toast(format!("{name} was stopped; nothing was changed."));
+            }
+            // Nobody can have drawn meanwhile; a layer that was changed for another one has nothing to do with this step.
+            if shown_number(case) != layer {
+                return core.state.toast(format!("{name} was dropped: another layer is shown."));
+            }
+            match worked {
+                Ok((delta, _)) if delta.is_empty() => core.state.toast(format!("{name}: nothing to change.")),
+                Ok((delta, detail)) => {
+                    before(core, &delta);
+                    steps::step(core, &name, &detail, Ok(delta));
+                }
+                Err(error) => steps::refuse(core, &error),
+            }
+        })
+    });
+}
+
+fn shown_number(case: &Case) -> Option<u32> {
+    case.layer().map(|layer| layer.folder.number())
+}
+
+/// An operation on the structure in focus.
 fn operate(
     core: &mut Core,
     what: &str,
-    detail: String,
-    work: impl FnOnce(&LabelGrid, u16, &Guard, Watch<'_>) -> Result<Delta, MaskError> + Send + 'static,
+    work: impl FnOnce(&LabelGrid, u16, &Guard, Watch<'_>) -> Worked + Send + 'static,
 ) {
     if !edit::may_edit(core) {
         return;
     }
-    let Some(case) = core.state.case.as_deref_mut() else { return };
-    let (Some(grid), Some(selected)) = (edit::grid(case).cloned(), case.view.selected) else { return };
+    let Some(case) = core.state.case.as_deref() else { return };
+    let Some(selected) = case.view.selected else { return };
     let locked: Vec<u16> = case.locked().into_iter().filter(|value| *value != selected).collect();
     let guard = match case.edit.overwrite {
         Overwrite::Nothing => Guard::from_fn(|value| value == 0 || value == selected),
@@ -36,45 +90,42 @@ fn operate(
         Overwrite::All => Guard::all(),
     };
     let name = edit::named(case, what);
-    let (path, layer) = (case.folder.path().to_owned(), case.layer().map(|layer| layer.folder.number()));
-    let stop = Arc::new(AtomicBool::new(false));
-    (case.edit.working, case.edit.stop) = (Some(format!("{name}…")), Some(stop.clone()));
-    core.tasks.spawn("mask operation", move || {
-        let going_on = |_: f32| !stop.load(Ordering::Relaxed);
-        let delta = work(&grid, selected, &guard, Watch::new(&going_on));
-        drop(grid);
-        Box::new(move |core: &mut Core| {
-            let Some(case) = core.state.case.as_deref_mut().filter(|case| case.folder.path() == path) else { return };
-            (case.edit.working, case.edit.stop) = (None, None);
-            // Nobody can have drawn meanwhile; a layer that was changed for another one has nothing to do with this step.
-            if case.layer().map(|layer| layer.folder.number()) != layer {
-                return core.state.toast(format!("{name} was dropped: another layer is shown."));
-            }
-            if matches!(&delta, Ok(delta) if delta.is_empty()) {
-                return core.state.toast(format!("{name}: nothing to change."));
-            }
-            edit::step(core, &name, &detail, delta);
-        })
-    });
+    beside(core, name, move |grid, watch| work(grid, selected, &guard, watch));
+}
+
+/// "2 mm" or "0.5 mL": no more digits than there are.
+fn amount(number: f32, unit: &str) -> String {
+    let text = format!("{number:.1}");
+    format!("{} {unit}", text.strip_suffix(".0").unwrap_or(&text))
 }
 
 /// Fills in slices between those drawn.
 pub(super) fn interpolate(core: &mut Core, plane: Plane) {
     let Some(case) = &core.state.case else { return };
     let axis = PlaneLayout::new(&case.file.geometry, plane, Convention::Radiological).through.axis_zyx;
-    let detail = format!("between {} slices", plane.name().to_lowercase());
-    operate(core, "Interpolate", detail, move |grid, value, guard, watch| {
-        ops::interpolate(grid, axis, &[value], Between::Drawn, guard, watch)
+    let name = plane.name().to_lowercase();
+    operate(core, "Interpolate", move |grid, value, guard, watch| {
+        let delta = ops::interpolate(grid, axis, &[value], Between::Drawn, guard, watch)?;
+        let filled = delta.bounds(grid.size_zyx()).map(|bounds| bounds.range(axis));
+        let detail = filled.map_or_else(String::new, |slices| format!("{name} {}–{}", slices.start + 1, slices.end));
+        Ok((delta, detail))
     });
 }
 
 fn islands(core: &mut Core, what: &str, detail: String, islands: Islands) {
-    operate(core, what, detail, move |grid, value, _, watch| ops::islands(grid, value, Touch::Corners, &islands, watch));
+    operate(core, what, move |grid, value, _, watch| {
+        let delta = ops::islands(grid, value, Touch::Corners, &islands, watch)?;
+        Ok((delta, detail))
+    });
 }
 
 /// Keeps the largest piece.
 pub(super) fn keep_largest(core: &mut Core) {
-    islands(core, "Keep largest", String::new(), Islands::KeepLargest);
+    operate(core, "Keep largest", move |grid, value, _, watch| {
+        let removed = pieces(grid, value, Touch::Corners).pieces.len().saturating_sub(1);
+        let delta = ops::islands(grid, value, Touch::Corners, &Islands::KeepLargest, watch)?;
+        Ok((delta, format!("removed {removed}")))
+    });
 }
 
 /// Keeps the piece under the crosshair.
@@ -90,8 +141,8 @@ pub(super) fn keep_piece(core: &mut Core) {
 /// Removes small pieces.
 pub(super) fn remove_small(core: &mut Core) {
     let Some(case) = &core.state.case else { return };
-    let ml = f64::from(case.edit.island_ml);
-    islands(core, "Remove small", format!("below {ml} mL"), Islands::RemoveSmaller { mm3: ml * 1000.0 });
+    let ml = case.edit.island_ml;
+    islands(core, "Remove small", format!("below {}", amount(ml, "mL")), Islands::RemoveSmaller { mm3: f64::from(ml) * 1000.0 });
 }
 
 /// Makes every piece a structure of its own, named after the one it came from.
@@ -101,40 +152,47 @@ pub(super) fn split_pieces(core: &mut Core) {
     }
     let Some(case) = core.state.case.as_deref() else { return };
     let (Some(grid), Some(selected), Some(table)) = (edit::grid(case), case.view.selected, case.table()) else { return };
-    let wanted = pieces(grid, selected, Touch::Corners).pieces.len().saturating_sub(1).min(SPLIT_INTO);
-    let free: Vec<u16> = (1..=grid.max_value()).filter(|value| table.get(*value).is_none()).take(wanted).collect();
-    if wanted == 0 || free.is_empty() {
-        return core.state.toast("There is only one piece.");
-    }
+    let free: Vec<u16> = (1..=grid.max_value()).filter(|value| table.get(*value).is_none()).take(SPLIT_INTO).collect();
     let (name, count) = (case.name_of(selected).unwrap_or_default().to_owned(), table.iter().count());
-    layers::change_table(core, |table| {
-        for (i, value) in free.iter().enumerate() {
-            table.insert(Label { value: *value, name: format!("{name} {}", i + 2), color: layers::palette_rgb(count + i) });
-        }
+    let values = free.clone();
+    let work = move |grid: &LabelGrid, watch: Watch<'_>| {
+        let delta = ops::islands(grid, selected, Touch::Corners, &Islands::Split { new_values: free }, watch)?;
+        let detail = format!("{} pieces", delta.gains().keys().filter(|value| **value != selected).count() + 1);
+        Ok((delta, detail))
+    };
+    beside_then(core, edit::named(case, "Split"), work, move |core, delta| {
+        let gains = delta.gains();
+        layers::change_table(core, |table| {
+            for (i, value) in values.into_iter().filter(|value| gains.contains_key(value)).enumerate() {
+                table.insert(Label { value, name: format!("{name} {}", i + 2), color: layers::palette_rgb(count + i) });
+            }
+        });
     });
-    islands(core, "Split", format!("{} pieces", free.len() + 1), Islands::Split { new_values: free });
 }
 
 /// Grows by a distance; shrinks where negative.
 pub(super) fn grow(core: &mut Core, by_mm: f32) {
-    let mm = f64::from(by_mm.abs());
-    let detail = format!("{mm} mm");
+    let (mm, detail) = (f64::from(by_mm.abs()), amount(by_mm.abs(), "mm"));
     if by_mm > 0.0 {
-        operate(core, "Grow", detail, move |grid, value, guard, watch| ops::grow(grid, value, mm, guard, watch));
+        operate(core, "Grow", move |grid, value, guard, watch| Ok((ops::grow(grid, value, mm, guard, watch)?, detail)));
     } else if by_mm < 0.0 {
-        operate(core, "Shrink", detail, move |grid, value, _, watch| ops::shrink(grid, value, mm, 0, watch));
+        operate(core, "Shrink", move |grid, value, _, watch| Ok((ops::shrink(grid, value, mm, 0, watch)?, detail)));
     }
 }
 
 /// Smooths the structure in focus together with its neighbours, so that no gap opens between them.
 pub(super) fn smooth(core: &mut Core, by_mm: f32) {
-    let mm = f64::from(by_mm);
-    operate(core, "Smooth", format!("{mm} mm"), move |grid, value, guard, watch| ops::smooth(grid, &[value], mm, guard, watch));
+    let (mm, detail) = (f64::from(by_mm), amount(by_mm, "mm"));
+    operate(core, "Smooth", move |grid, value, guard, watch| Ok((ops::smooth(grid, &[value], mm, guard, watch)?, detail)));
 }
 
 /// Turns one structure into another.
 pub(super) fn relabel(core: &mut Core, from: u16, to: u16) {
-    let Some(case) = &core.state.case else { return };
-    let target = case.name_of(to).unwrap_or("background").to_owned();
-    operate(core, "Relabel", format!("into {target}"), move |grid, _, _, watch| ops::relabel(grid, &[from], to, &Guard::all(), watch));
+    if from == to || !edit::may_edit(core) {
+        return;
+    }
+    let Some(case) = core.state.case.as_deref() else { return };
+    let word = |value: u16| case.name_of(value).unwrap_or("background").to_owned();
+    let (name, detail) = (format!("Relabel, {}", word(from)), format!("into {}", word(to)));
+    beside(core, name, move |grid, watch| Ok((ops::relabel(grid, &[from], to, &Guard::all(), watch)?, detail)));
 }

@@ -13,7 +13,7 @@ use crate::apply::{open, review};
 use crate::command::Command;
 use crate::core::Core;
 use crate::link::Purpose;
-use crate::state::{Banner, EngineStatus, Mode, Run, Segmenting, Severity};
+use crate::state::{Banner, EngineStatus, FinishedRun, Mode, Outcome, Run, Segmenting, Severity};
 
 /// Asks which models there are, and how they fit the case on screen.
 pub(super) fn ask_for_models(core: &mut Core) {
@@ -80,6 +80,19 @@ pub(super) fn add_model(core: &mut Core, model: PathBuf) {
     }
     core.state.setup.model = Some(model);
     super::settings::set(core, settings);
+}
+
+/// Asks the system for a model file, or for a folder of models.
+pub(super) fn pick_model(core: &mut Core, folder: bool) {
+    let dialog = rfd::AsyncFileDialog::new().set_title(if folder { "Add a folder of models" } else { "Add a model" });
+    core.tasks.spawn("model dialog", move || {
+        let picked = if folder { pollster::block_on(dialog.pick_folder()) } else { pollster::block_on(dialog.pick_file()) };
+        Box::new(move |core: &mut Core| {
+            if let Some(picked) = picked {
+                core.apply(Command::AddModel(picked.path().to_owned()));
+            }
+        })
+    });
 }
 
 /// Chooses the device of the next run.
@@ -222,6 +235,7 @@ pub(super) fn ended(core: &mut Core, report: Option<Report>, failure: Option<Fai
         adopt(core, number);
         core.state.run = None;
     }
+    remember(core, &run, seconds, failure.as_ref());
     match failure {
         None if matches!(report, Some(Report::Layer(_))) => {
             core.state.toast(format!("{} finished in {}.", run.model_name, crate::screens::words::duration(seconds)));
@@ -242,6 +256,23 @@ pub(super) fn ended(core: &mut Core, report: Option<Report>, failure: Option<Fai
         }
         Some(failure) => failed(core, "The run failed.", Some(failure)),
     }
+}
+
+/// Lists the run among those that ended.
+fn remember(core: &mut Core, run: &Run, seconds: f64, failure: Option<&Failure>) {
+    let outcome = match failure {
+        None => Outcome::Done,
+        Some(failure) if failure.kind == FailureKind::Cancelled => Outcome::Cancelled,
+        Some(failure) => Outcome::Failed(sentence(&failure.sentence)),
+    };
+    let share = if outcome == Outcome::Done { 1.0 } else { run.share() };
+    let known = core.state.recents.cases.iter().find(|recent| recent.case == run.case).map(|recent| recent.title.clone());
+    let title = match &core.state.case {
+        Some(case) if case.folder.path() == run.case => case.file.title.clone(),
+        _ => known.unwrap_or_else(|| "A case".to_owned()),
+    };
+    let (case, model_name, quality) = (run.case.clone(), run.model_name.clone(), run.quality);
+    core.state.finished.push(FinishedRun { case, title, model_name, quality, share, seconds, outcome });
 }
 
 /// The worker is gone.

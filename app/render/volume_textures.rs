@@ -207,6 +207,26 @@ impl Layer {
         Ok(())
     }
 
+    /// Takes over the values of one box from all bytes of a mask stored in the layer's own width, as a file that is being filled.
+    pub fn edit_bytes(&self, region: &Region, stored: &[u8]) -> Result<(), RenderError> {
+        let ([nz, ny, nx], width) = (self.size_zyx, self.kind.bytes());
+        let (got, wanted) = (stored.len() / width, nz * ny * nx);
+        if got != wanted {
+            return Err(RenderError::Length { got, wanted });
+        }
+        if (0..3).any(|a| region.end_zyx[a] > self.size_zyx[a]) {
+            return Err(RenderError::Outside);
+        }
+        if region.is_empty() {
+            return Ok(());
+        }
+        let [_, _, x] = [0, 1, 2].map(|axis| region.range(axis));
+        let rows = region.range(0).flat_map(|z| region.range(1).map(move |y| (z * ny + y) * nx));
+        let bytes = rows.flat_map(|row| &stored[(row + x.start) * width..(row + x.end) * width]).copied().collect();
+        self.lock().patches.push_back(Patch { region: *region, bytes });
+        Ok(())
+    }
+
     /// Voxels along z, y, x.
     pub fn size_zyx(&self) -> [usize; 3] {
         self.size_zyx

@@ -1,14 +1,18 @@
 //! Home: open a study.
 
-use eframe::egui::{Frame, ScrollArea, Ui, vec2};
+use std::time::SystemTime;
+
+use eframe::egui::{Align, Frame, Layout, ScrollArea, Ui, vec2};
 use jobs::case::CaseState;
+use jobs::{AdapterSummary, DoctorReport};
 
 use crate::command::Command;
 use crate::look::tokens::{State as Sign, Type, control, gap, icon, layout, line};
-use crate::look::widgets::{Button, Ink, ListRow, Words, drop_zone, empty, section_head, table, tag};
+use crate::look::widgets::notices::result_card;
+use crate::look::widgets::{Button, Ink, ListRow, Words, drop_zone, table, tag};
 use crate::look::{Theme, icons, paint};
-use crate::screens::{Draw, shell};
-use crate::state::{EngineStatus, Recent};
+use crate::screens::{Draw, shell, words};
+use crate::state::{EngineStatus, Recent, SettingsPage};
 
 /// Size of a case's picture in the list.
 const PICTURE: [f32; 2] = [control::LIST_ROW, control::LARGE + gap::XS];
@@ -33,21 +37,25 @@ fn page(ui: &mut Ui, draw: &mut Draw<'_>, width: f32) {
     ui.add_space(gap::L);
     device(ui, draw);
     ui.add_space(gap::XL);
-    let hidden = draw.state.recents.cases.is_empty();
-    ui.horizontal(|ui| {
-        section_head(ui, "Recent", None);
-    });
-    ui.horizontal(|ui| {
-        if ui.add(Button::quiet("Try the sample study").icon(icons::FINE_TUNE)).clicked() {
-            draw.ask(Command::OpenSample);
-        }
-    });
+    recent_head(ui, draw);
     ui.add_space(gap::S);
-    if hidden {
-        empty(ui, "Studies you open appear here.");
+    if draw.state.recents.cases.is_empty() {
+        ui.add_space(gap::XXL);
+        ui.add(Words::new("Studies you open appear here.").ink(Ink::Caption).centred());
     } else {
         recents(ui, draw);
     }
+}
+
+/// The heading of the list, and the sample study on the same line.
+fn recent_head(ui: &mut Ui, draw: &mut Draw<'_>) {
+    let size = vec2(ui.available_width(), control::HEIGHT);
+    ui.allocate_ui_with_layout(size, Layout::right_to_left(Align::Center), |ui| {
+        if ui.add(Button::quiet("Try the sample study").icon(icons::FINE_TUNE)).clicked() {
+            draw.ask(Command::OpenSample);
+        }
+        ui.with_layout(Layout::left_to_right(Align::Center), |ui| ui.add(Words::new("Recent").size(Type::Section).strong()));
+    });
 }
 
 /// Drop zone and Open, equally large.
@@ -92,38 +100,60 @@ fn open_card(ui: &mut Ui, draw: &mut Draw<'_>, size: eframe::egui::Vec2) {
 /// What this machine runs on.
 fn device(ui: &mut Ui, draw: &mut Draw<'_>) {
     let state = draw.state;
-    let (sign, word) = match (&state.engine, &state.device) {
-        (EngineStatus::Stopped, _) => (Sign::Err, "Stopped"),
-        (_, None) => (Sign::Neutral, "Looking"),
-        (EngineStatus::Busy, _) => (Sign::Accent, "Busy"),
-        _ => (Sign::Ok, "Ready"),
+    let (sign, mark, word) = match (&state.engine, &state.device) {
+        (EngineStatus::Stopped, _) => (Sign::Err, Some(icons::ERROR), "Stopped"),
+        (_, None) => (Sign::Neutral, None, "Looking"),
+        (EngineStatus::Busy, _) => (Sign::Accent, None, "Busy"),
+        _ => (Sign::Ok, Some(icons::CHECK), "Ready"),
     };
-    let name = shell::device_name(state);
-    let about = state.device.as_ref().map_or_else(
-        || "Looking at this machine's devices…".to_owned(),
-        |device| match device.adapters.iter().find(|adapter| device.chosen.contains(&adapter.name)) {
-            Some(adapter) => format!("{} · {}", adapter.backend, adapter.kind),
-            None => format!("CPU engine · {} threads · masks agree with those from a GPU", device.threads),
-        },
-    );
-    crate::look::widgets::card(ui, |ui| {
-        ui.horizontal(|ui| {
-            ui.add(Words::new(&name).strong());
+    let on_cpu = state.device.as_ref().filter(|device| adapter_of(device).is_none());
+    let by_choice = state.settings.device == "cpu";
+    match on_cpu {
+        Some(device) if !by_choice => result_card(ui, Sign::Warn, (icons::CHIP, Sign::Warn), |ui| no_gpu(ui, draw, device)),
+        _ => result_card(ui, Sign::Neutral, (icons::CHIP, sign), |ui| {
+            ui.set_min_width(ui.available_width());
+            ui.add(Words::new(&shell::device_name(state)).strong());
+            let about = match &state.device {
+                None => "Looking at this machine's devices…".to_owned(),
+                Some(device) => adapter_of(device).map_or_else(
+                    || format!("{} threads · masks agree with those from a GPU", device.threads),
+                    |adapter| format!("{} · {}", adapter.backend, adapter.kind),
+                ),
+            };
             ui.add(Words::new(&about).ink(Ink::Label));
-            tag(ui, sign, None, word);
-        });
+            tag(ui, sign, mark, word);
+        }),
+    }
+}
+
+/// The adapter runs are made on; none with the CPU engine.
+fn adapter_of(device: &DoctorReport) -> Option<&AdapterSummary> {
+    device.adapters.iter().find(|adapter| device.chosen.contains(&adapter.name))
+}
+
+fn no_gpu(ui: &mut Ui, draw: &mut Draw<'_>, device: &DoctorReport) {
+    ui.set_min_width(ui.available_width());
+    ui.add(Words::new("No usable GPU found").strong());
+    let about = format!("Using the CPU engine: {} threads. Masks agree with those from a GPU; it takes longer.", device.threads);
+    ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+        if ui.add(Button::plain("Why?")).clicked() {
+            draw.ask(Command::ShowSettings(SettingsPage::Device));
+        }
+        ui.with_layout(Layout::left_to_right(Align::Center), |ui| ui.add(Words::new(&about).ink(Ink::Label)));
     });
 }
 
 fn recents(ui: &mut Ui, draw: &mut Draw<'_>) {
     let count = draw.state.recents.cases.len();
+    let now = SystemTime::now();
     table(ui, |ui| {
         for (i, recent) in draw.state.recents.cases.iter().enumerate() {
             let picture = draw.pictures.of(ui.ctx(), &recent.case.join("thumb.png"));
             let about = [recent.subtitle.as_str(), recent.summary.as_str()].into_iter().filter(|text| !text.is_empty());
             let about = about.collect::<Vec<_>>().join(" · ");
             let (sign, word) = state_words(recent);
-            let mut row = ListRow::new(&recent.title).about(&about).tag(sign, word).value(day(&recent.at));
+            let when = words::ago(&recent.at, now);
+            let mut row = ListRow::new(&recent.title).about(&about).tag(sign, word).value(&when);
             if let Some(picture) = &picture {
                 row = row.picture(picture.id(), PICTURE);
             }
@@ -145,9 +175,4 @@ fn state_words(recent: &Recent) -> (Sign, &'static str) {
         CaseState::Rejected => (Sign::Err, "Rejected"),
         CaseState::Flagged => (Sign::Warn, "Flagged"),
     }
-}
-
-/// The day of an RFC 3339 time.
-fn day(at: &str) -> &str {
-    at.get(..10).unwrap_or(at)
 }

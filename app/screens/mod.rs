@@ -1,25 +1,40 @@
 //! What fills the window. Screens read the state and push commands; they change nothing.
 
+mod dialogs;
+mod case;
+mod details;
 mod home;
+mod jobs;
+mod keyboard;
 pub(crate) mod keys;
+mod log;
+mod palette;
 mod pictures;
+pub(crate) mod segment;
 mod series;
+mod settings;
 mod shell;
+mod structures;
+mod toolbar;
 pub(crate) mod words;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use eframe::egui;
 
 use crate::command::Command;
 use crate::look::widgets::Toasts;
 use crate::look::{Theme, install};
+use crate::panes::Panes;
+use crate::render::device::attach;
 use crate::state::{Screen, State};
 use pictures::Pictures;
 
 /// What screens keep between frames: textures, what shows for seconds.
 pub(crate) struct Screens {
     pictures: Pictures,
+    panes: Panes,
     theme: Option<Theme>,
     toasts: Toasts,
     told: usize,
@@ -31,6 +46,8 @@ pub(crate) struct Draw<'a> {
     pub(crate) state: &'a State,
     /// Pictures from files.
     pub(crate) pictures: &'a mut Pictures,
+    /// What the image panes keep.
+    pub(crate) panes: &'a mut Panes,
     /// What the person asked for.
     pub(crate) commands: &'a mut Vec<Command>,
 }
@@ -45,7 +62,12 @@ impl Draw<'_> {
 impl Screens {
     pub(crate) fn new(context: &eframe::CreationContext<'_>) -> Self {
         install(&context.egui_ctx);
-        Self { pictures: Pictures::default(), theme: None, toasts: Toasts::default(), told: 0 }
+        if let Some(state) = &context.wgpu_render_state {
+            attach(state);
+        }
+        let ctx = context.egui_ctx.clone();
+        let panes = Panes::new(Arc::new(move || ctx.request_repaint()));
+        Self { pictures: Pictures::default(), panes, theme: None, toasts: Toasts::default(), told: 0 }
     }
 
     /// Draws everything.
@@ -56,12 +78,15 @@ impl Screens {
             self.theme = Some(theme);
         }
         theme.apply_scale(ui.ctx());
-        let mut draw = Draw { state, pictures: &mut self.pictures, commands };
+        let mut draw = Draw { state, pictures: &mut self.pictures, panes: &mut self.panes, commands };
         shell::around(ui, &mut draw, |ui, draw| match draw.state.screen {
             Screen::Home => home::ui(ui, draw),
             Screen::Series => series::ui(ui, draw),
-            Screen::Case(_) | Screen::Settings(_) | Screen::Jobs => {}
+            Screen::Settings(page) => settings::ui(ui, draw, page),
+            Screen::Jobs => jobs::ui(ui, draw),
+            Screen::Case(mode) => case::ui(ui, draw, mode),
         });
+        dialogs::show(ui, &mut draw);
         self.show_toasts(ui.ctx(), state);
     }
 

@@ -8,7 +8,7 @@ use crate::look::icons;
 use crate::look::tokens::{State as Sign, breakpoint};
 use crate::look::widgets::bars::{TopAction, TopTitle};
 use crate::look::widgets::{Banner, BannerAction, Button, IconButton, ModeTab, Notice, mode_tabs, status_bar, top_bar};
-use crate::screens::{Draw, words};
+use crate::screens::{Draw, log, words};
 use crate::state::{Dialog, EngineStatus, Mode, Screen, SettingsPage, Severity, State};
 
 /// Draws the bars, and the screen between them.
@@ -17,6 +17,9 @@ pub(super) fn around(ui: &mut Ui, draw: &mut Draw<'_>, screen: impl FnOnce(&mut 
     banners(ui, draw);
     let (middle, sign, saved) = status(draw.state);
     status_bar(ui, &middle, sign, &saved);
+    if draw.state.dialog == Dialog::Log {
+        log::show(ui, draw);
+    }
     let ground = Theme::of(ui).bg0;
     CentralPanel::default().frame(Frame::new().fill(ground)).show(ui, |ui| screen(ui, draw));
 }
@@ -122,7 +125,8 @@ fn banners(ui: &mut Ui, draw: &mut Draw<'_>) {
         };
         let mut shown = Banner::new(notice, &banner.cause, &banner.detail).dismissable();
         if let Some((text, _)) = &banner.remedy {
-            shown = if banner.severity == Severity::Info { shown.plain(text, None) } else { shown.primary(text, None) };
+            // Enter presses it where a fault shows; what is only doubtful has to be meant.
+            shown = if banner.severity == Severity::Warning { shown.plain(text, None) } else { shown.primary(text, None) };
         }
         if banner.report.is_some() {
             shown = shown.link("Copy report");
@@ -155,7 +159,7 @@ fn status(state: &State) -> (String, Sign, String) {
     match (&state.screen, &state.case) {
         (Screen::Case(_), Some(case)) => match (&case.edit.paused, &case.edit.saved_at) {
             (Some(_), _) => (middle, Sign::Err, "The last stroke is not saved".to_owned()),
-            (None, Some(at)) => (middle, Sign::Ok, format!("All edits saved {}", clock(at))),
+            (None, Some(at)) => (middle, Sign::Ok, format!("All edits saved {} UTC", clock(at))),
             (None, None) if state.run.is_some() => (middle, Sign::Neutral, "Engine busy".to_owned()),
             (None, None) => (middle, Sign::Neutral, "Engine ready".to_owned()),
         },

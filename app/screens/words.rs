@@ -1,10 +1,13 @@
 //! Numbers as people say them.
 
-/// Seconds as "8 s", "1 min 50 s" or "2 h 5 min".
+use std::time::{Duration, SystemTime};
+
+/// Seconds as "8 s", "1 min 50 s", "6 min" or "2 h 5 min".
 pub(crate) fn duration(seconds: f64) -> String {
     let seconds = seconds.max(0.0).round() as u64;
     match seconds {
         0..60 => format!("{seconds} s"),
+        60..3600 if seconds.is_multiple_of(60) => format!("{} min", seconds / 60),
         60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
         _ => format!("{} h {} min", seconds / 3600, seconds / 60 % 60),
     }
@@ -49,6 +52,43 @@ pub(crate) fn thousands(number: u64) -> String {
     text
 }
 
+/// How long ago an RFC 3339 UTC time was, which reads the same in every time zone; the date where it was long ago.
+pub(crate) fn ago(at: &str, now: SystemTime) -> String {
+    let Some(then) = seconds_of(at) else { return at.to_owned() };
+    let now = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs();
+    let counted = |number: u64, one: &str, many: &str| if number == 1 { format!("1 {one} ago") } else { format!("{number} {many} ago") };
+    match now.saturating_sub(then) {
+        0..60 => "just now".to_owned(),
+        past @ 60..3600 => format!("{} min ago", past / 60),
+        past @ 3600..86_400 => format!("{} h ago", past / 3600),
+        past @ 86_400..604_800 => counted(past / 86_400, "day", "days"),
+        _ => date(at),
+    }
+}
+
+/// "9 Nov 2026" of an RFC 3339 time.
+fn date(at: &str) -> String {
+    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let number = |range| at.get(range).and_then(|digits: &str| digits.parse::<usize>().ok());
+    let month = number(5..7).and_then(|month| MONTHS.get(month.wrapping_sub(1)));
+    match (number(8..10), month, at.get(..4)) {
+        (Some(day), Some(month), Some(year)) => format!("{day} {month} {year}"),
+        _ => at.to_owned(),
+    }
+}
+
+/// Seconds since 1970 of `2026-11-21T14:32:07Z`.
+fn seconds_of(at: &str) -> Option<u64> {
+    let number = |range| at.get(range).and_then(|digits: &str| digits.parse::<u64>().ok());
+    let (year, month, day) = (number(0..4)?, number(5..7)?, number(8..10)?);
+    let (hour, minute, second) = (number(11..13)?, number(14..16)?, number(17..19)?);
+    // Years begin in March, so that the leap day is their last one.
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year.checked_sub(1)?, month + 9) };
+    let days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day.checked_sub(1)?;
+    let days = days.checked_sub(719_468)?;
+    Some(days * 86_400 + hour * 3600 + minute * 60 + second)
+}
+
 /// A signed number with a real minus sign.
 pub(crate) fn signed(number: f64, digits: usize) -> String {
     let text = format!("{:.digits$}", number.abs());
@@ -64,10 +104,23 @@ mod tests {
     fn words_of_numbers() {
         assert_eq!(duration(110.0), "1 min 50 s");
         assert_eq!(duration(7500.0), "2 h 5 min");
-        assert_eq!((time_left(68.4), time_left(8.4), time_left(1234.0)), ("1 min 10 s".into(), "8 s".into(), "21 min 0 s".into()));
+        assert_eq!((time_left(68.4), time_left(8.4), time_left(1234.0)), ("1 min 10 s".into(), "8 s".into(), "21 min".into()));
         assert_eq!((memory(2355), memory(310)), ("2.3 GB".into(), "310 MB".into()));
         assert_eq!((bytes(4_200_000), bytes(6100)), ("4.2 MB".into(), "6 KB".into()));
         assert_eq!((thousands(1076), thousands(12), thousands(1_234_567)), ("1,076".into(), "12".into(), "1,234,567".into()));
+        assert_eq!((duration(360.0), duration(8.0)), ("6 min".into(), "8 s".into()));
         assert_eq!((signed(-9.0, 0), signed(-0.2, 0)), ("−9".into(), "0".into()));
+    }
+
+    #[test]
+    fn times_are_said_from_now_on() {
+        // date -u -d @1795271527 is 2026-11-21 14:32:07.
+        let at = "2026-11-21T14:32:07Z";
+        assert_eq!(seconds_of(at), Some(1_795_271_527));
+        assert_eq!(seconds_of("2024-02-29T00:00:00Z"), Some(1_709_164_800));
+        let after = |seconds| ago(at, SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_271_527 + seconds));
+        assert_eq!([after(3), after(900), after(7300)], ["just now", "15 min ago", "2 h ago"]);
+        assert_eq!([after(90_000), after(200_000), after(900_000)], ["1 day ago", "2 days ago", "21 Nov 2026"]);
+        assert_eq!(ago("soon", SystemTime::now()), "soon");
     }
 }

@@ -40,6 +40,17 @@ impl LayerVoxels {
     }
 }
 
+/// Changed boxes that are kept apart.
+const MOST_BOXES: usize = 256;
+
+/// The box around two boxes.
+fn around(a: &Region, b: &Region) -> Region {
+    Region {
+        start_zyx: std::array::from_fn(|axis| a.start_zyx[axis].min(b.start_zyx[axis])),
+        end_zyx: std::array::from_fn(|axis| a.end_zyx[axis].max(b.end_zyx[axis])),
+    }
+}
+
 /// A mask of the case.
 #[derive(Debug)]
 pub struct Layer {
@@ -57,15 +68,20 @@ pub struct Layer {
     pub recovered: Option<usize>,
     /// Rises whenever the mask changes, with the box that changed; pictures and surfaces follow it.
     pub revision: u64,
-    /// Boxes changed since the pictures last followed.
-    pub dirty: Vec<Region>,
+    /// Boxes changed, each with the revision it made. Pictures and surfaces remember the revision they have seen.
+    pub dirty: Vec<(u64, Region)>,
 }
 
 impl Layer {
     /// Marks a box as changed.
     pub fn touch(&mut self, region: Region) {
         self.revision += 1;
-        self.dirty.push(region);
+        if self.dirty.len() == MOST_BOXES {
+            // Who has not followed for so long takes one box around all of them.
+            let all = self.dirty.drain(..).reduce(|a, b| (b.0, around(&a.1, &b.1)));
+            self.dirty.extend(all);
+        }
+        self.dirty.push((self.revision, region));
     }
 }
 

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use mask::Delta;
+
 use crate::render::plane::Plane;
 
 /// Tools, keys 1 to 8.
@@ -87,6 +89,19 @@ pub struct Stroke {
     pub begun: bool,
 }
 
+/// A change that waits to be written down.
+#[derive(Debug, Clone)]
+pub struct Pending {
+    /// "Brush, Liver".
+    pub name: String,
+    /// "axial 11".
+    pub detail: String,
+    /// The change.
+    pub delta: Delta,
+    /// It goes on with the last step.
+    pub more: bool,
+}
+
 /// Tools of a case.
 #[derive(Debug, Clone)]
 pub struct EditState {
@@ -122,6 +137,8 @@ pub struct EditState {
     pub stop: Option<Arc<AtomicBool>>,
     /// The disk refused the last step; drawing is paused.
     pub paused: Option<String>,
+    /// The step it refused, kept until there is room.
+    pub pending: Option<Pending>,
     /// When the last step was on disk, UTC; shown in the status bar.
     pub saved_at: Option<String>,
 }
@@ -145,6 +162,7 @@ impl Default for EditState {
             working: None,
             stop: None,
             paused: None,
+            pending: None,
             saved_at: None,
         }
     }

@@ -19,14 +19,14 @@ use std::time::Instant;
 use jobs::{DoctorReport, ModelCard};
 
 pub use case::{Case, Layer, LayerVoxels, StructureView};
-pub use edit::{EditState, Overwrite, Stroke, StrokeShape, Tool};
+pub use edit::{EditState, Overwrite, Pending, Stroke, StrokeShape, Tool};
 pub use export::ExportState;
 pub use listing::Listing;
 pub use queue::{Queue, QueueCase};
 pub use recent::{Recent, Recents};
-pub use review::ReviewState;
-pub use run::{Run, RunSetup, Segmenting};
-pub use settings::Settings;
+pub use review::{CHECK_BELOW, ReviewState, TOLERANCE_MM};
+pub use run::{FinishedRun, Outcome, Run, RunSetup, Segmenting};
+pub use settings::{Settings, StorageUse};
 pub(crate) use view::extent_lps_mm;
 pub use view::{Layout, Measurement, OverlayStyle, Pane, Preset, Slab, SlabKind, View, Window};
 
@@ -229,6 +229,10 @@ pub struct State {
     pub setup: RunSetup,
     /// The run in progress, which may belong to another case than the one on screen.
     pub run: Option<Run>,
+    /// Runs that ended since the program started, oldest first.
+    pub finished: Vec<FinishedRun>,
+    /// What all cases take on disk; absent until the storage page asked.
+    pub storage: Option<StorageUse>,
     /// How exports are made.
     pub export: ExportState,
     /// Faults, newest last.

@@ -1,6 +1,7 @@
 //! Many cases, one after another.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use jobs::case::CaseState;
 
@@ -21,6 +22,8 @@ pub struct QueueCase {
     pub worst: Option<f32>,
     /// Why it cannot be opened.
     pub refused: Option<String>,
+    /// How long it was on screen.
+    pub seconds: f64,
 }
 
 /// A queue.
@@ -32,9 +35,16 @@ pub struct Queue {
     pub cases: Vec<QueueCase>,
     /// Index of the one on screen.
     pub current: usize,
+    /// When that one came on screen.
+    pub since: Option<Instant>,
 }
 
 impl Queue {
+    /// Whether the case on screen, by its folder, is the queue's present one.
+    pub fn shows(&self, case: &Path) -> bool {
+        self.cases.get(self.current).is_some_and(|current| current.case.as_deref() == Some(case))
+    }
+
     /// Cases that are decided.
     pub fn decided(&self) -> usize {
         self.cases.iter().filter(|case| matches!(case.state, CaseState::Accepted | CaseState::Rejected)).count()

@@ -95,3 +95,33 @@ impl Run {
         self.tiles.map_or(0.0, |tiles| if tiles.total == 0 { 0.0 } else { tiles.done as f32 / tiles.total as f32 })
     }
 }
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    /// Its mask is whole.
+    Done,
+    /// On request.
+    Cancelled,
+    /// With the reason.
+    Failed(String),
+}
+
+/// A run that ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FinishedRun {
+    /// Folder of its case.
+    pub case: PathBuf,
+    /// Title of its case.
+    pub title: String,
+    /// Model's name.
+    pub model_name: String,
+    /// How carefully.
+    pub quality: Quality,
+    /// Share finished, 0 to 1.
+    pub share: f32,
+    /// Wall-clock seconds.
+    pub seconds: f64,
+    /// How it ended.
+    pub outcome: Outcome,
+}

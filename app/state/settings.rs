@@ -68,3 +68,14 @@ impl Default for Settings {
         }
     }
 }
+
+/// What all cases take on disk.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StorageUse {
+    /// Folder of all cases.
+    pub folder: PathBuf,
+    /// Cases in it.
+    pub cases: usize,
+    /// Bytes of all files; absent while they are counted.
+    pub bytes: Option<u64>,
+}

@@ -2,5 +2,7 @@
 
 mod gallery;
 mod paint;
+mod stories;
 mod tokens;
 mod widgets;
+mod window;

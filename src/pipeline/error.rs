@@ -80,6 +80,9 @@ pub enum PipelineError {
     /// The receiver of probabilities failed.
     #[error("the probabilities could not be stored: {0}")]
     Probabilities(Box<dyn std::error::Error + Send + Sync>),
+    /// The receiver of finished parts failed.
+    #[error("the finished part of the mask could not be stored: {0}")]
+    Parts(Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl From<EngineError> for PipelineError {

@@ -13,6 +13,7 @@ use volume::{LabelVoxels, Region};
 use crate::bricks::Brick;
 use crate::error::PipelineError;
 use crate::head::apply_head;
+use crate::parts::{self, PartSink};
 use crate::predict::Ensemble;
 use crate::preprocess::Frame;
 use crate::resample::thick_axis;
@@ -46,6 +47,7 @@ pub(crate) struct Exporter<'a> {
     written: usize,
     labels: LabelVoxels,
     probabilities: Option<&'a mut ProbabilitySink<'a>>,
+    parts: Option<&'a mut PartSink<'a>>,
 }
 
 impl<'a> Exporter<'a> {
@@ -74,7 +76,13 @@ impl<'a> Exporter<'a> {
             written: 0,
             labels: LabelVoxels::zeros(frame.order.permute_back(frame.scan_size), max_value),
             probabilities,
+            parts: None,
         })
+    }
+
+    /// Hands finished parts to somebody, with the doubt about them.
+    pub(crate) fn with_parts(self, parts: Option<&'a mut PartSink<'a>>) -> Self {
+        Self { parts, ..self }
     }
 
     /// For bricks that come with their axes in another order than z, y, x, the slowest first.
@@ -116,10 +124,10 @@ impl<'a> Exporter<'a> {
             self.pairs[axis][part].iter().map(|pair| Pair { first: pair.first - first, last: pair.last - first, ..*pair }).collect()
         };
         let blender = RowBlender { ensemble: self.ensemble, rows: local(1, rows.clone()), columns: local(2, columns.clone()) };
-        for plane in planes {
+        for plane in planes.clone() {
             let pair = self.pairs[0][plane];
             let [first, last] = [pair.first, pair.last].map(|z| self.seams.plane(brick, z as isize - brick.region.start_zyx[0] as isize));
-            let (labels, probabilities) = self.label_plane(&blender, pair, first.view(), last.view());
+            let (labels, probabilities, doubt) = self.label_plane(&blender, pair, first.view(), last.view());
             let start = [plane, rows.start, columns.start];
             let end = [plane + 1, rows.end, columns.end];
             let crop = self.frame.crop.start_zyx;
@@ -127,31 +135,42 @@ impl<'a> Exporter<'a> {
                 Region { start_zyx: std::array::from_fn(|a| crop[a] + start[a]), end_zyx: std::array::from_fn(|a| crop[a] + end[a]) };
             self.store(&part, &labels);
             self.emit(part, &probabilities)?;
+            if let Some(sink) = &mut self.parts {
+                let part = parts::finished(self.frame, part, labels.view(), doubt.view(), plane + 1 == planes.end);
+                sink(part).map_err(PipelineError::Parts)?;
+            }
         }
         Ok(())
     }
 
-    /// Labels (rows, columns), and probabilities (rows, classes, columns) where somebody wants them, else of no classes.
+    /// Labels (rows, columns); probabilities (rows, classes, columns) and doubt (rows, columns) where somebody wants them, else of no
+    /// classes and no columns.
     fn label_plane(
         &self,
         blender: &RowBlender<'_>,
         pair: Pair,
         first: ArrayView3<'_, f32>,
         last: ArrayView3<'_, f32>,
-    ) -> (Array2<u16>, Array3<f32>) {
+    ) -> (Array2<u16>, Array3<f32>, Array2<u8>) {
         let size = (blender.rows.len(), blender.columns.len());
         let mut labels = Array2::<u16>::zeros(size);
         let kept = if self.probabilities.is_some() { self.ensemble.classes } else { 0 };
         // Rows before classes, so that a row is one piece of memory for one thread.
         let mut probabilities = Array3::<f32>::zeros((size.0, kept, size.1));
-        labels.axis_iter_mut(Axis(0)).into_par_iter().zip(probabilities.axis_iter_mut(Axis(0)).into_par_iter()).enumerate().for_each_init(
+        let mut doubt = Array2::<u8>::zeros((size.0, if self.parts.is_some() { size.1 } else { 0 }));
+        let rows = labels.axis_iter_mut(Axis(0)).into_par_iter().zip(probabilities.axis_iter_mut(Axis(0)).into_par_iter());
+        rows.zip(doubt.axis_iter_mut(Axis(0)).into_par_iter()).enumerate().for_each_init(
             RowScratch::default,
-            |scratch, (row, (mut labels, mut probabilities))| {
+            |scratch, (row, ((mut labels, mut probabilities), mut doubt))| {
                 blender.logits(row, pair, first, last, scratch);
                 let labels = labels.as_slice_mut().expect("a row is contiguous");
                 match self.rule {
                     LabelRule::Argmax => argmax(scratch, labels),
                     LabelRule::Regions { values } => paint(&scratch.logits, values, labels),
+                }
+                if !doubt.is_empty() {
+                    let doubt = doubt.as_slice_mut().expect("a row is contiguous");
+                    parts::doubt(self.rule, &scratch.logits, labels, &mut scratch.second, doubt);
                 }
                 if kept > 0 {
                     to_probabilities(self.rule, &mut scratch.logits, size.1);
@@ -159,7 +178,7 @@ impl<'a> Exporter<'a> {
                 }
             },
         );
-        (labels, probabilities)
+        (labels, probabilities, doubt)
     }
 
     /// Writes labels into the mask, through the scan's axis order.
@@ -209,6 +228,8 @@ struct RowScratch {
     logits: Vec<f32>,
     /// Largest logit so far, per column.
     best: Vec<f32>,
+    /// Largest logit of the other classes, per column, where doubt is wanted.
+    second: Vec<f32>,
 }
 
 /// Resamples rows of accumulated channels within two padded model planes (channels, rows, columns), and applies the head.

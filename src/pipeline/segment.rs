@@ -9,6 +9,7 @@ use volume::{Geometry, LabelMap, LabelTable, Scan};
 use crate::error::PipelineError;
 use crate::export::{Exporter, ProbabilitySink};
 use crate::layout::Layout;
+use crate::parts::{PartSink, TileSink, Tiles};
 use crate::predict::{Ensemble, FoldRunner};
 use crate::preprocess::{Preprocessed, preprocess};
 use crate::tiles::{TileGrid, mirrorings};
@@ -70,6 +71,10 @@ pub struct Hooks<'a> {
     pub cancelled: &'a (dyn Fn() -> bool + Sync),
     /// Receives class probabilities, which are computed only for it.
     pub probabilities: Option<&'a mut ProbabilitySink<'a>>,
+    /// Told which tile runs next.
+    pub tiles: Option<&'a mut TileSink<'a>>,
+    /// Receives finished parts of the mask, with the doubt about them, which is computed only for it.
+    pub parts: Option<&'a mut PartSink<'a>>,
     /// Asked for the networks again, on another device, when theirs has failed; without it the case fails.
     pub recover: Option<&'a mut Recover<'a>>,
 }
@@ -86,7 +91,8 @@ pub fn segment(
     progress: &mut dyn FnMut(Progress),
     cancelled: &(dyn Fn() -> bool + Sync),
 ) -> Result<Segmentation, PipelineError> {
-    segment_with(scans, plan, labels, folds, options, Hooks { progress, cancelled, probabilities: None, recover: None })
+    let hooks = Hooks { progress, cancelled, probabilities: None, tiles: None, parts: None, recover: None };
+    segment_with(scans, plan, labels, folds, options, hooks)
 }
 
 /// [`segment`] with all hooks.
@@ -138,7 +144,7 @@ pub fn segment_prepared(
     options: &SegmentOptions,
     hooks: Hooks<'_>,
 ) -> Result<Segmentation, PipelineError> {
-    let Hooks { progress, cancelled, probabilities, recover } = hooks;
+    let Hooks { progress, cancelled, probabilities, tiles: tile_sink, parts, recover } = hooks;
     let PreparedCase { geometry, input, time: _ } = case;
     let ensemble = Ensemble::new(folds, plan.patch_size)?;
     let grid = TileGrid::new(input.frame.size, plan.patch_size, options.step_size)?;
@@ -150,18 +156,34 @@ pub fn segment_prepared(
     // A shorter borrow of the sink, so that the exporter may also borrow what is made here.
     let probabilities = probabilities.map(|sink| -> &mut ProbabilitySink<'_> { sink });
     let mut exporter = Exporter::new(&input.frame, &ensemble, labels, plan, probabilities)?;
-    let mut on_run = |done| progress(Progress { stage: Stage::Predict, done, total: runs });
-    if folds.iter_mut().any(|fold| fold.runner.gpu().is_some()) {
+    exporter = exporter.with_parts(parts.map(|sink| -> &mut PartSink<'_> { sink }));
+    let mut next = Tiles { sink: tile_sink.map(|sink| -> &mut TileSink<'_> { sink }), frame: &input.frame, patch: window.grid.patch, origins: Vec::new() };
+    let in_planes = folds.iter_mut().any(|fold| fold.runner.gpu().is_some());
+    let layout = (!in_planes).then(|| Layout::new(&window.grid));
+    if next.sink.is_some() {
+        next.origins = match &layout {
+            None => (0..runs).map(|run| window.run_at(run, &ensemble).1.origin).collect(),
+            Some(layout) => {
+                let origin = |tile: [usize; 3]| std::array::from_fn(|a| window.grid.starts[a][tile[a]]);
+                layout.tiles().flat_map(|tile| std::iter::repeat_n(origin(tile), runs / tiles)).collect()
+            }
+        };
+    }
+    next.next(0);
+    let mut on_run = |done| {
+        progress(Progress { stage: Stage::Predict, done, total: runs });
+        next.next(done);
+    };
+    if let Some(layout) = layout {
+        exporter = exporter.in_order(layout.order);
+        window.predict_bricks(&layout, folds, &ensemble, &mut on_run, &mut |brick| exporter.push_brick(brick).map(drop))?;
+    } else {
         let callbacks = Callbacks {
             on_run: &mut on_run,
             on_plane: &mut |plane| exporter.push(plane),
             recover: recover.map(|recover| -> &mut Recover<'_> { recover }),
         };
         window.predict(folds, &ensemble, callbacks)?;
-    } else {
-        let layout = Layout::new(&window.grid);
-        exporter = exporter.in_order(layout.order);
-        window.predict_bricks(&layout, folds, &ensemble, &mut on_run, &mut |brick| exporter.push_brick(brick).map(drop))?;
     }
 
     let table = LabelTable::from_names(labels.names.iter().map(|label| (label.value, label.name.clone())));

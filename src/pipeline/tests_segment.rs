@@ -147,13 +147,28 @@ proptest! {
         let mut network = tilted(patch, &[1.0, -0.5, 0.25]);
         let options = SegmentOptions::default();
         let mut probabilities = Array4::<f32>::from_elem((3, size[0], size[1], size[2]), -1.0);
+        let (mut handed, mut doubt, mut places) = (Array3::<u16>::zeros(size), Array3::<u8>::zeros(size), Vec::new());
         let found = {
             let mut sink = |slab: crate::ProbabilitySlab<'_>| {
                 let at = slab.region;
                 probabilities.slice_mut(s![.., at.range(0), at.range(1), at.range(2)]).assign(&slab.values);
                 Ok(())
             };
-            let hooks = Hooks { progress: &mut |_| {}, cancelled: &|| false, probabilities: Some(&mut sink), recover: None };
+            let mut part = |part: crate::FinishedPart<'_>| {
+                let at = part.region;
+                handed.slice_mut(s![at.range(0), at.range(1), at.range(2)]).assign(&part.labels);
+                doubt.slice_mut(s![at.range(0), at.range(1), at.range(2)]).assign(&part.doubt);
+                Ok(())
+            };
+            let mut tile = |tile: crate::TilePlace| places.push(tile);
+            let hooks = Hooks {
+                progress: &mut |_| {},
+                cancelled: &|| false,
+                probabilities: Some(&mut sink),
+                tiles: Some(&mut tile),
+                parts: Some(&mut part),
+                recover: None,
+            };
             segment_with(vec![scan(size, spacing)], &plan, &argmax_labels(3), &mut [affine_fold(network.clone())], &options, hooks)
         };
         let found = match found {
@@ -162,6 +177,9 @@ proptest! {
         };
         let (logits, frame) = reference_logits(scan(size, spacing), &plan, &mut network, true);
         let LabelVoxels::U8(labels) = &found.labels.voxels else { panic!("three classes fit a byte") };
+        prop_assert_eq!(&handed, &labels.mapv(u16::from), "what is handed on is what is kept");
+        prop_assert_eq!((places[0].run, places.len()), (0, found.tiles));
+        prop_assert!(places.iter().all(|tile| !tile.region.is_empty() && (0..3).all(|a| tile.region.end_zyx[a] <= size[a])));
         let seen = frame.order.view(labels.view());
         for ((z, y, x), label) in seen.indexed_iter() {
             if !frame.crop.contains([z, y, x]) {
@@ -174,6 +192,9 @@ proptest! {
             let max = at.iter().copied().fold(f32::NEG_INFINITY, f32::max);
             prop_assert!(max - at[usize::from(*label)] < 1e-4, "label {} of {:?}", label, at);
             let total: f32 = at.iter().map(|v| (v - max).exp()).sum();
+            let second = at.iter().enumerate().filter(|(k, _)| *k != usize::from(*label)).map(|(_, v)| *v).fold(f32::NEG_INFINITY, f32::max);
+            let doubt = f32::from(frame.order.view(doubt.view()).slice(cut)[(z, y, x)]);
+            prop_assert!(((second - max).exp().min(1.0) * 255.0 - doubt).abs() < 0.6, "doubt {} of {:?}", doubt, at);
             for (k, logit) in at.iter().enumerate() {
                 let found = frame.order.view(probabilities.index_axis(Axis(0), k)).slice(cut)[(z, y, x)];
                 prop_assert!(((logit - max).exp() / total - found).abs() < 1e-4);

@@ -128,7 +128,7 @@ impl Window<'_> {
     }
 
     /// Tile and network of a run: rows of tiles by rising first plane, in each fold by fold, every place in all mirrorings.
-    fn run_at(&self, index: usize, ensemble: &Ensemble) -> (usize, TileRun) {
+    pub(crate) fn run_at(&self, index: usize, ensemble: &Ensemble) -> (usize, TileRun) {
         let [planes, rows, columns] = &self.grid.starts;
         let mut rest = index;
         let mut digit = |base: usize| {

@@ -45,7 +45,7 @@ pub(crate) fn pipeline(error: &PipelineError) -> Failure {
         PipelineError::Cancelled(_) => return Failure::cancelled(),
         PipelineError::Engine(error) => return engine(error),
         PipelineError::Plan(_) | PipelineError::Folds(_) | PipelineError::NotFiniteOutput => FailureKind::ModelRefused,
-        PipelineError::Probabilities(_) => FailureKind::Output,
+        PipelineError::Probabilities(_) | PipelineError::Parts(_) => FailureKind::Output,
         _ => FailureKind::InputRefused,
     };
     Failure::new(kind, error.to_string())

@@ -20,6 +20,7 @@ mod import_layer;
 mod inspect;
 mod layers;
 mod list;
+mod live;
 mod models;
 mod networks;
 mod open;
@@ -35,6 +36,9 @@ mod session;
 mod study;
 #[cfg(test)]
 mod tests_recovery;
+#[cfg(test)]
+mod tests_window;
+mod tile_times;
 mod tuning;
 mod usual;
 mod weights;

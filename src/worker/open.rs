@@ -62,7 +62,8 @@ fn source_of(job: &OpenJob, inputs: &[PathBuf], loaded: &Loaded) -> CaseSource {
     let absolute = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());
     CaseSource {
         paths: inputs.iter().map(absolute).collect(),
-        series: loaded.identity.series_uids.first().cloned().or_else(|| job.series.clone()),
+        // The series found, so that a folder that grows stays unambiguous; several channels lie in series of their own.
+        series: if inputs.len() == 1 { loaded.identity.series_uids.first().cloned() } else { None }.or_else(|| job.series.clone()),
         volume: job.volume,
         identity: loaded.identity.clone(),
     }

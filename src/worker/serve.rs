@@ -30,6 +30,7 @@ struct Task {
 
 /// Serves one window until its input ends or it says [`Request::Quit`].
 pub fn serve(input: impl BufRead, output: impl Write + Send + 'static) {
+    step_back();
     let output = Arc::new(Mutex::new(output));
     let cancels = Cancels::default();
     let (over, ended) = channel();
@@ -65,6 +66,17 @@ pub fn serve(input: impl BufRead, output: impl Write + Send + 'static) {
     for _ in 0..2 {
         ended.recv_timeout(GRACE).ok();
     }
+}
+
+/// Lets the window go first. Threads started later inherit it; where it is refused, nothing is lost but some smoothness.
+fn step_back() {
+    const NICER_BY: i32 = 5;
+    #[cfg(unix)]
+    if let Err(error) = rustix::process::nice(NICER_BY) {
+        tracing::debug!("the worker keeps its priority: {error}");
+    }
+    #[cfg(not(unix))]
+    let _ = NICER_BY;
 }
 
 /// Whether a job keeps the device busy.

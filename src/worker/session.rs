@@ -3,17 +3,18 @@
 use std::cell::RefCell;
 use std::path::Path;
 use std::sync::atomic::Ordering;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use engine::{Allowance, Device, DeviceChoice, Precision};
 use formats::nifti::{self, NiftiPlacement};
 use jobs::{Failure, FailureKind, ModelIdentity, Notice, Parameters, Provenance, SourceIdentity, Stage, StructureReport, utc_timestamp};
 use mednext::{InferencePlan, Model, ModelLabels, Normalization};
-use pipeline::{DeviceFailure, FoldRunner, Hooks, MIN_STEP, PreparedCase, ProbabilitySink, SegmentOptions};
+use pipeline::{DeviceFailure, FoldRunner, Hooks, MIN_STEP, PartSink, PreparedCase, ProbabilitySink, SegmentOptions, TileSink};
 use volume::LabelMap;
 
 use crate::eta::Eta;
 use crate::files::{PendingMask, folder_of, read_sidecar, sha256_of};
+use crate::live::LiveLayer;
 use crate::networks::{Networks, Wanted};
 use crate::probabilities::{self, ProbabilityStore};
 use crate::run::Run;
@@ -76,6 +77,17 @@ pub(crate) fn load_model(settings: &Settings<'_>, run: &mut Run<'_>) -> Result<M
     Ok(model)
 }
 
+/// Opens what `--device` names and lets it run as is fastest on it.
+pub(crate) fn open_device(device: &str, run: &mut Run<'_>) -> Result<Device, Failure> {
+    run.stage(Stage::PreparingDevice)?;
+    let choice = device_choice(device)?;
+    let opened = Device::open(choice).map_err(|error| failure::engine(&error))?;
+    for text in opened.doubts {
+        run.warn(Notice { code: DEVICE.to_owned(), text });
+    }
+    tuning::apply(opened.device, choice, Measure::IfUnknown).map_err(|error| failure::engine(&error))
+}
+
 /// A model ready to run.
 pub(crate) struct Session {
     plan: InferencePlan,
@@ -107,15 +119,15 @@ pub(crate) struct Ready {
 impl Session {
     /// Puts a model on a device; its weights are freed here once the device has them.
     pub(crate) fn open(model: Model, settings: &Settings<'_>, run: &mut Run<'_>) -> Result<Self, Failure> {
+        let device = open_device(settings.device, run)?;
+        Self::on(&device, model, settings, run)
+    }
+
+    /// Puts a model on a device that is open already.
+    pub(crate) fn on(device: &Device, model: Model, settings: &Settings<'_>, run: &mut Run<'_>) -> Result<Self, Failure> {
         let identity = ModelIdentity { name: model.name.clone(), sha256: model.sha256(), licence: model.card.licence.clone() };
         let mirror_axes = if settings.disable_tta { Vec::new() } else { model.plan.mirror_axes.clone() };
-        run.stage(Stage::PreparingDevice)?;
         let choice = device_choice(settings.device)?;
-        let opened = Device::open(choice).map_err(|error| failure::engine(&error))?;
-        for text in opened.doubts {
-            run.warn(Notice { code: DEVICE.to_owned(), text });
-        }
-        let device = tuning::apply(opened.device, choice, Measure::IfUnknown).map_err(|error| failure::engine(&error))?;
         let wanted = Wanted {
             model_path: settings.model.to_owned(),
             folds: settings.folds,
@@ -123,7 +135,7 @@ impl Session {
             choice,
             allowance: settings.allowance()?,
         };
-        let (networks, folds, notes) = Networks::open(&model, &device, wanted)?;
+        let (networks, folds, notes) = Networks::open(&model, device, wanted)?;
         for text in notes {
             run.warn(Notice { code: MEMORY.to_owned(), text });
         }
@@ -152,7 +164,6 @@ impl Session {
     }
 
     /// Networks and the device they run on.
-    #[cfg(test)]
     pub(crate) fn networks(&self) -> &Networks {
         &self.networks
     }
@@ -212,13 +223,8 @@ impl Session {
         let started = Instant::now();
         let Ready { case, identity: source, placement } = ready;
         let preprocessing = case.time();
-        self.parameters.precision = self.networks.precision().to_string();
         let mut store = if save_probabilities { Some(self.probability_store(output)?) } else { None };
-        let before = self.networks.precision();
-        let mask = self.predict(case, store.as_mut(), run)?;
-        // Where another device took over, the mask is as exact as the coarser of both.
-        let coarser = if before == Precision::F16 { before } else { self.networks.precision() };
-        self.parameters.precision = coarser.to_string();
+        let mask = self.predict(case, store.as_mut(), None, run)?;
 
         run.stage(Stage::Writing)?;
         if let Some(store) = store {
@@ -226,6 +232,23 @@ impl Session {
         }
         let pending = PendingMask::write(output, |path| nifti::write_labels(path, &mask, placement.as_ref()))?;
         let provenance = Provenance {
+            replaces_sha256: pending.replaces_sha256.clone(),
+            probabilities: save_probabilities,
+            ..self.provenance(source, pending.sha256.clone(), preprocessing + started.elapsed(), run)
+        };
+        pending.commit(output, &provenance)?;
+        let structures = structures(&mask);
+        Ok(Finished { mask, provenance, structures })
+    }
+
+    /// Fills a layer with a preprocessed case as tiles finish.
+    pub(crate) fn fill(&mut self, case: PreparedCase, layer: &RefCell<LiveLayer>, run: &mut Run<'_>) -> Result<(), Failure> {
+        self.predict(case, None, Some(layer), run).map(drop)
+    }
+
+    /// What is known of a mask that was just made.
+    pub(crate) fn provenance(&self, source: SourceIdentity, mask_sha256: String, time: Duration, run: &Run<'_>) -> Provenance {
+        Provenance {
             software: SOFTWARE.to_owned(),
             finished_at: utc_timestamp(SystemTime::now()),
             model: self.identity.clone(),
@@ -233,14 +256,11 @@ impl Session {
             device: self.device.clone(),
             source,
             warnings: run.case_warnings().to_vec(),
-            mask_sha256: pending.sha256.clone(),
-            replaces_sha256: pending.replaces_sha256.clone(),
-            probabilities: save_probabilities,
-            seconds: (preprocessing + started.elapsed()).as_secs_f64(),
-        };
-        pending.commit(output, &provenance)?;
-        let structures = structures(&mask);
-        Ok(Finished { mask, provenance, structures })
+            mask_sha256,
+            replaces_sha256: None,
+            probabilities: false,
+            seconds: time.as_secs_f64(),
+        }
     }
 
     fn probability_store(&self, output: &Path) -> Result<ProbabilityStore, Failure> {
@@ -249,8 +269,16 @@ impl Session {
             .map_err(|error| Failure::new(FailureKind::Output, format!("cannot store probabilities in {}: {error}", folder.display())))
     }
 
-    fn predict(&mut self, case: PreparedCase, store: Option<&mut ProbabilityStore>, run: &mut Run<'_>) -> Result<LabelMap, Failure> {
+    fn predict(
+        &mut self,
+        case: PreparedCase,
+        store: Option<&mut ProbabilityStore>,
+        layer: Option<&RefCell<LiveLayer>>,
+        run: &mut Run<'_>,
+    ) -> Result<LabelMap, Failure> {
         run.check_cancelled()?;
+        let before = self.networks.precision();
+        self.parameters.precision = before.to_string();
         let cancel = run.cancel_flag();
         let mut eta = Eta::new();
         let run = RefCell::new(run);
@@ -272,14 +300,29 @@ impl Session {
                 Ok(store.push(slab.region, &slab.values)?)
             }
         });
+        let mut tile = layer.map(|layer| {
+            let run = &run;
+            move |tile: pipeline::TilePlace| layer.borrow_mut().tile(&tile, &mut run.borrow_mut())
+        });
+        let mut part = layer.map(|layer| {
+            let run = &run;
+            move |part: pipeline::FinishedPart<'_>| -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+                Ok(layer.borrow_mut().part(&part, &mut run.borrow_mut())?)
+            }
+        });
         let hooks = Hooks {
             progress: &mut progress,
             cancelled: &|| cancel.load(Ordering::Relaxed),
             probabilities: sink.as_mut().map(|sink| sink as &mut ProbabilitySink<'_>),
+            tiles: tile.as_mut().map(|sink| sink as &mut TileSink<'_>),
+            parts: part.as_mut().map(|sink| sink as &mut PartSink<'_>),
             recover: Some(&mut recover),
         };
         let segmented = pipeline::segment_prepared(case, &self.plan, &self.labels, &mut self.folds, &self.options, hooks);
         self.device = self.networks.device().describe();
+        // Where another device took over, the mask is as exact as the coarser of both.
+        let coarser = if before == Precision::F16 { before } else { self.networks.precision() };
+        self.parameters.precision = coarser.to_string();
         segmented.map(|segmented| segmented.labels).map_err(|error| failure::pipeline(&error))
     }
 }

@@ -172,6 +172,8 @@ pub const DISABLED: f32 = 0.45;
 pub const KEY_ON_ACCENT: f32 = 0.5;
 /// Share of the accent in a finished cell of the tile map.
 pub const TILE_DONE: f32 = 0.72;
+/// Share of the accent over the tile a run is at.
+pub const TILE_VEIL: f32 = 0.08;
 
 /// Share of the accent on a primary button under the pointer, and while it is pressed.
 pub const PRIMARY_HOVERED: f32 = 0.9;

@@ -40,6 +40,8 @@ pub mod line {
     pub const DROP_DASH: f32 = 4.0;
     /// Outline of a structure.
     pub const OUTLINE: f32 = 1.5;
+    /// Widths of outlines that can be set.
+    pub const OUTLINE_RANGE: [f32; 2] = [0.5, 4.0];
     /// Outline of the structure in focus.
     pub const OUTLINE_SELECTED: f32 = 2.4;
     /// Outlines of the others meanwhile.
@@ -127,6 +129,24 @@ pub mod layout {
     pub const ACTION_BAR: f32 = 60.0;
     /// Between panes.
     pub const PANE_GAP: f32 = 2.0;
+    /// Share of the height that the large one of three panes takes.
+    pub const LARGE_PANE: f32 = 0.81;
+    /// Longest scale bar, as a share of its pane's width.
+    pub const SCALE_BAR_SHARE: f32 = 0.2;
+    /// Room a pane's numbers need beside its name; a narrower pane leaves them out.
+    pub const NUMBERS: f32 = 130.0;
+    /// How far around a structure in focus its doubt is shown, in mm.
+    pub const DOUBT_REACH_MM: f32 = 10.0;
+    /// Points of a drag that double the zoom.
+    pub const ZOOM_DRAG: f32 = 120.0;
+    /// Doublings of the zoom of the 3D pane per notch of the wheel.
+    pub const WHEEL_ZOOM: f32 = 0.2;
+    /// Points that a touch pad gives for one notch of a wheel.
+    pub const WHEEL_POINTS: f32 = 40.0;
+    /// What a notch of the wheel makes of the brush's size.
+    pub const SIZE_STEP: f32 = 1.12;
+    /// Least and most a side panel can be dragged to, as shares of its width.
+    pub const PANEL_RANGE: [f32; 2] = [0.8, 1.6];
     /// Window at its first opening.
     pub const WINDOW: [f32; 2] = [1440.0, 900.0];
     /// Smallest window.

@@ -1,0 +1,34 @@
+//! Settings: tools and decisions.
+
+use eframe::egui::{Align, Layout, Ui};
+
+use super::{between, group, row, set};
+use crate::look::tokens::control;
+use crate::look::widgets::{Field, Slider};
+use crate::screens::Draw;
+
+/// Brush diameters offered, mm.
+const BRUSH_MM: [f64; 2] = [1.0, 60.0];
+
+pub(super) fn ui(ui: &mut Ui, draw: &mut Draw<'_>) {
+    group(ui, |ui| {
+        row(ui, "Brush first offered", "Diameter. [ and ] change it while drawing.", |ui| {
+            let mut size = f64::from(draw.state.settings.brush_mm);
+            ui.set_max_width(control::WIDE_BUTTON);
+            ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+                let [least, most] = BRUSH_MM;
+                let slider = Slider::new("Brush first offered", &mut size, least..=most).hide_name().unit(" mm");
+                if ui.add(slider).changed() {
+                    set(draw, |settings| settings.brush_mm = size as f32);
+                }
+            });
+        });
+        between(ui);
+        row(ui, "Reviewer", "Written beside your decisions. May stay empty.", |ui| {
+            let mut name = draw.state.settings.reviewer.clone();
+            if ui.add(Field::new("Reviewer", &mut name).hint("Initials or name").width(control::WIDE_BUTTON)).changed() {
+                set(draw, |settings| settings.reviewer = name);
+            }
+        });
+    });
+}

@@ -1,0 +1,122 @@
+//! The whole window without a screen: its own worker process, its own data folder, egui's renderer on a device opened as the
+//! window opens it.
+
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use eframe::egui_wgpu::{RendererOptions, WgpuConfiguration};
+use egui::{Key, Modifiers, Vec2};
+use egui_kittest::kittest::Queryable as _;
+use egui_kittest::wgpu::{WgpuTestRenderer, create_render_state};
+use egui_kittest::{Harness, Node};
+use jobs::WorkerCommand;
+use voxelry_app::render::device::setup;
+use voxelry_app::state::State;
+use voxelry_app::{Command, Core, Places, VoxelryApp};
+
+/// A window under test.
+pub(super) struct Window {
+    pub(super) harness: Harness<'static, VoxelryApp>,
+    data: tempfile::TempDir,
+}
+
+impl Window {
+    /// A window of a size in points, as if started with `paths` on its command line.
+    pub(super) fn open(size: [f32; 2], pixels_per_point: f32, paths: Vec<PathBuf>) -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let places = Places { data: data.path().join("data"), config: data.path().join("config") };
+        Self { harness: harness(size, pixels_per_point, places, paths), data }
+    }
+
+    /// Where cases, settings and exports of this window lie.
+    pub(super) fn folder(&self) -> &Path {
+        self.data.path()
+    }
+
+    pub(super) fn core(&mut self) -> &mut Core {
+        &mut self.harness.state_mut().core
+    }
+
+    pub(super) fn state(&self) -> &State {
+        &self.harness.state().core.state
+    }
+
+    /// Does a command as a widget would ask for it.
+    pub(super) fn apply(&mut self, command: Command) {
+        self.core().apply(command);
+        self.harness.step();
+    }
+
+    /// Frames until something holds.
+    ///
+    /// # Panics
+    /// After a minute and a half; with what is on screen.
+    pub(super) fn until(&mut self, what: &str, holds: impl Fn(&State) -> bool) {
+        let patience = Instant::now() + Duration::from_secs(90);
+        while !holds(self.state()) {
+            let (state, banners) = (self.state(), &self.state().banners);
+            assert!(Instant::now() < patience, "waited for {what}; on screen: {:?}, banners: {banners:?}, log: {:?}", state.screen, state.log);
+            thread::sleep(Duration::from_millis(20));
+            self.harness.step();
+        }
+        self.harness.step();
+    }
+
+    /// Clicks what has this name.
+    pub(super) fn click(&mut self, name: &str) {
+        self.find(name).click();
+        self.harness.step();
+        self.harness.step();
+    }
+
+    /// The control of this name.
+    pub(super) fn find(&self, name: &str) -> Node<'_> {
+        self.harness.get_by_label(name)
+    }
+
+    /// Presses and releases a key.
+    pub(super) fn press(&mut self, key: Key) {
+        self.press_with(Modifiers::NONE, key);
+    }
+
+    /// Presses and releases a key with others held.
+    pub(super) fn press_with(&mut self, modifiers: Modifiers, key: Key) {
+        self.harness.key_press_modifiers(modifiers, key);
+        self.harness.step();
+        self.harness.step();
+    }
+
+    /// What the window shows once all pictures of the scan are on the device.
+    pub(super) fn picture(&mut self) -> egui_kittest::image::RgbaImage {
+        for _ in 0..100 {
+            self.harness.step();
+            self.render();
+            if !self.harness.ctx.has_requested_repaint() {
+                break;
+            }
+        }
+        self.render()
+    }
+
+    /// Software drivers compile a shader when it is first drawn with, which may take longer than the harness waits.
+    fn render(&mut self) -> egui_kittest::image::RgbaImage {
+        let mut tries = (0..30).map(|_| self.harness.render());
+        let image = tries.find(|image| !image.as_ref().is_err_and(|error| error.starts_with("PollError")));
+        image.expect("the frame is drawn in time").expect("the frame is drawn")
+    }
+}
+
+fn harness(size: [f32; 2], pixels_per_point: f32, places: Places, paths: Vec<PathBuf>) -> Harness<'static, VoxelryApp> {
+    let WgpuConfiguration { wgpu_setup, .. } = setup();
+    let renderer = WgpuTestRenderer::from_render_state(create_render_state(wgpu_setup, RendererOptions::PREDICTABLE));
+    let mut worker = WorkerCommand::program(env!("CARGO_BIN_EXE_voxelry-app"));
+    // Tuning and measured times of a test are nobody else's.
+    worker.environment.push(("XDG_CACHE_HOME".into(), places.data.join("cache").into()));
+    Harness::builder()
+        .with_size(Vec2::from(size))
+        .with_pixels_per_point(pixels_per_point)
+        .with_max_steps(64)
+        .renderer(renderer)
+        .build_eframe(|context| VoxelryApp::new(context, places, worker, paths))
+}

@@ -1,0 +1,1 @@
+//! The jobs of the window, one after another, as it asks for them.
