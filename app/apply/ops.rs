@@ -73,11 +73,7 @@ fn shown_number(case: &Case) -> Option<u32> {
 }
 
 /// An operation on the structure in focus.
-fn operate(
-    core: &mut Core,
-    what: &str,
-    work: impl FnOnce(&LabelGrid, u16, &Guard, Watch<'_>) -> Worked + Send + 'static,
-) {
+fn operate(core: &mut Core, what: &str, work: impl FnOnce(&LabelGrid, u16, &Guard, Watch<'_>) -> Worked + Send + 'static) {
     if !edit::may_edit(core) {
         return;
     }

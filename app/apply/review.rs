@@ -197,12 +197,9 @@ fn merge(old: Option<ReviewFile>, new: ReviewFile) -> ReviewFile {
         .structures
         .into_iter()
         .map(|measured| match place.get(&measured.value) {
-            Some((_, known)) => StructureReview {
-                decision: known.decision,
-                decided_at: known.decided_at.clone(),
-                note: known.note.clone(),
-                ..measured
-            },
+            Some((_, known)) => {
+                StructureReview { decision: known.decision, decided_at: known.decided_at.clone(), note: known.note.clone(), ..measured }
+            }
             None => measured,
         })
         .collect();

@@ -23,9 +23,7 @@ impl Key {
     pub(crate) fn of(case: &Case, layer: &Layer) -> Option<Self> {
         let (voxels, wide) = match &layer.voxels {
             LayerVoxels::Mapped(mapped) => (mapped.bytes().as_ptr().addr(), mapped.as_u8().is_none()),
-            LayerVoxels::Edited(history) => {
-                ((&raw const **history).addr(), matches!(history.grid().voxels(), LabelVoxels::U16(_)))
-            }
+            LayerVoxels::Edited(history) => ((&raw const **history).addr(), matches!(history.grid().voxels(), LabelVoxels::U16(_))),
             LayerVoxels::Absent => return None,
         };
         Some(Self { image: Arc::as_ptr(&case.image).addr(), number: layer.folder.number(), voxels, wide, state: layer.file.state })

@@ -69,9 +69,6 @@ pub(super) fn slice(ui: &Ui, scene: &mut Scene<'_>, response: &Response, placed:
             go_to(scene, placed, pos, slice);
         }
     }
-    if scene.tool() == Tool::Lasso && ui.input(|input| input.key_pressed(Key::Enter)) && !scene.case.edit.lasso.is_empty() {
-        scene.ask(Command::LassoApply);
-    }
 }
 
 /// One pane and back, or the lasso is closed.
@@ -245,13 +242,9 @@ fn wheel(ui: &Ui, scene: &mut Scene<'_>, placed: &Placed, pos: Pos2) {
     let steps = scene.panes.wheel.trunc();
     scene.panes.wheel -= steps;
     if steps != 0.0 {
-        scene.ask(Command::StepSlice(plane, upwards(placed, steps as i32)));
+        // As the arrow keys: upwards is back.
+        scene.ask(Command::StepSlice(plane, -steps as i32));
     }
-}
-
-/// Slices upwards as a change of the slice's number.
-fn upwards(placed: &Placed, steps: i32) -> i32 {
-    if slice::top_is_last(&placed.layout) { steps } else { -steps }
 }
 
 /// Notches of the wheel away from the user this frame; a touch pad gives parts of them. Ctrl is zoom's.

@@ -21,7 +21,7 @@ pub(super) fn show(ui: &mut Ui, scene: &mut Scene<'_>, plane: Plane, rect: Rect,
     let plan = PlaneLayout::new(&case.file.geometry, plane, scene.convention());
     let slice = case.view.cursor_zyx[plan.through.axis_zyx];
     let placed = Placed::new(plan, *case.view.pane(plane), rect, gap::M);
-    let response = ui.interact(rect, Id::new(("slice pane", plane)), Sense::click_and_drag());
+    let response = ui.interact(rect, Id::unique(("slice pane", plane)), Sense::click_and_drag());
     if response.has_focus() {
         let arrows = EventFilter { vertical_arrows: true, horizontal_arrows: true, ..EventFilter::default() };
         ui.memory_mut(|memory| memory.set_focus_lock_filter(response.id, arrows));

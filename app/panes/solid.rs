@@ -18,7 +18,7 @@ const PANE: u64 = 3;
 /// Draws the surfaces and answers the pointer.
 pub(super) fn show(ui: &mut Ui, scene: &mut Scene<'_>, rect: Rect) {
     let case = scene.case;
-    let response = ui.interact(rect, Id::new("surface pane"), Sense::click_and_drag());
+    let response = ui.interact(rect, Id::unique("surface pane"), Sense::click_and_drag());
     let view = view(scene);
     pointer(ui, scene, &response, &view);
     let ui = &mut ui.new_child(egui::UiBuilder::new().id_salt("over surfaces").max_rect(rect));

@@ -5,7 +5,7 @@ use eframe::egui::{Area, CentralPanel, Frame, Id, Key, Order, Panel, Rangef, Ui,
 use crate::look::theme::{Theme, corners};
 use crate::look::tokens::{Panels, breakpoint, layout};
 use crate::panes;
-use crate::screens::{Draw, details, structures, toolbar};
+use crate::screens::{Draw, details, edit, edit_rail, export, queue_strip, review, review_list, segment, structures, toolbar};
 use crate::state::Mode;
 
 pub(super) fn ui(ui: &mut Ui, draw: &mut Draw<'_>, mode: Mode) {
@@ -16,6 +16,9 @@ pub(super) fn ui(ui: &mut Ui, draw: &mut Draw<'_>, mode: Mode) {
     left(ui, draw, mode, panels);
     right(ui, draw, mode, panels);
     toolbar::ui(ui, draw, mode, panels);
+    if mode == Mode::Review && draw.state.queue.is_some() {
+        queue_strip::panel(ui, draw);
+    }
     let ground = Theme::of(ui).bg0;
     CentralPanel::default().frame(Frame::new().fill(ground)).show(ui, |ui| {
         panes::show(ui, draw.state, mode, draw.panes, draw.commands);
@@ -24,7 +27,7 @@ pub(super) fn ui(ui: &mut Ui, draw: &mut Draw<'_>, mode: Mode) {
 
 /// Where the state of the drawer is kept.
 pub(super) fn drawer_id() -> Id {
-    Id::new("details drawer")
+    Id::unique("details drawer")
 }
 
 /// A side panel whose width a person may change; each breakpoint keeps its own.
@@ -35,11 +38,21 @@ fn side(panel: Panel, width: f32, ui: &Ui) -> Panel {
 }
 
 fn left(ui: &mut Ui, draw: &mut Draw<'_>, mode: Mode, panels: Panels) {
-    let _ = mode;
-    if panels == Panels::Narrow {
-        return rail(ui, draw);
+    match mode {
+        Mode::Edit => {
+            let panel = Panel::left("tools").exact_size(layout::TOOL_RAIL).resizable(false);
+            panel.frame(Frame::new().fill(Theme::of(ui).bg1)).show(ui, |ui| edit_rail::panel(ui, draw));
+        }
+        Mode::Review if panels != Panels::Narrow => {
+            let panel = Panel::left(Id::unique(("worst first", panels.left() as u32)));
+            side(panel, panels.left(), ui).show(ui, |ui| review_list::panel(ui, draw));
+        }
+        _ if panels == Panels::Narrow => rail(ui, draw),
+        _ => {
+            let panel = Panel::left(Id::unique(("structures", panels.left() as u32)));
+            side(panel, panels.left(), ui).show(ui, |ui| structures::panel(ui, draw));
+        }
     }
-    side(Panel::left(Id::new(("structures", panels.left() as u32))), panels.left(), ui).show(ui, |ui| structures::panel(ui, draw));
 }
 
 fn right(ui: &mut Ui, draw: &mut Draw<'_>, mode: Mode, panels: Panels) {
@@ -47,14 +60,19 @@ fn right(ui: &mut Ui, draw: &mut Draw<'_>, mode: Mode, panels: Panels) {
     if panels.right_is_drawer() && !open {
         return;
     }
-    let width = panels.right();
-    side(Panel::right(Id::new(("details", width as u32))), width, ui).show(ui, |ui| content(ui, draw, mode, panels));
+    let width = if mode == Mode::Edit { layout::EDIT_RIGHT } else { panels.right() };
+    side(Panel::right(Id::unique(("details", width as u32))), width, ui).show(ui, |ui| content(ui, draw, mode, panels));
 }
 
 /// What a mode shows at the right.
 fn content(ui: &mut Ui, draw: &mut Draw<'_>, mode: Mode, panels: Panels) {
-    let _ = mode;
-    details::panel(ui, draw, panels);
+    match mode {
+        Mode::View => details::panel(ui, draw, panels),
+        Mode::Segment => segment::panel(ui, draw),
+        Mode::Review => review::panel(ui, draw),
+        Mode::Edit => edit::panel(ui, draw),
+        Mode::Export => export::panel(ui, draw),
+    }
 }
 
 /// The rail of narrow windows; the list itself comes out over the panes.
@@ -63,7 +81,7 @@ fn rail(ui: &mut Ui, draw: &mut Draw<'_>) {
     let panel = Panel::left("structures rail").exact_size(layout::SWATCH_RAIL).resizable(false);
     let shown = panel.frame(Frame::new().fill(p.bg1)).show(ui, |ui| structures::rail(ui, draw));
     let (rail, asked) = (shown.response.rect, shown.inner);
-    let open = Id::new("structures over the panes");
+    let open = Id::unique("structures over the panes");
     let was_open = ui.data(|data| data.get_temp::<bool>(open)).unwrap_or_default();
     let typing = ui.ctx().text_edit_focused();
     let by_key = !typing && ui.input(|input| input.key_pressed(Key::Slash));

@@ -45,7 +45,7 @@ fn section(ui: &mut Ui, title: &str, panels: Panels, contents: impl FnOnce(&mut 
             ui.add_space(gap::XS);
             return contents(ui);
         }
-        let id = Id::new(("section", title));
+        let id = Id::unique(("section", title));
         let mut open = ui.data(|data| data.get_temp::<bool>(id)).unwrap_or_default();
         if fold_head(ui, title, open).clicked() {
             open = !open;
@@ -128,9 +128,9 @@ fn window(ui: &mut Ui, draw: &mut Draw<'_>, case: &Case) {
     let decimals = if range < 10.0 { 2 } else { 0 };
     let (mut width, mut level) = (f64::from(now.width), f64::from(now.level));
     // Windows that reach beyond the image's values are as good as any.
-    let widest = range.max(width);
+    let (widest, levels) = (range.max(width), low.min(level)..=high.max(level));
     let changed = ui.add(Slider::new("Width", &mut width, least(decimals)..=widest).decimals(decimals)).changed()
-        | ui.add(Slider::new("Level", &mut level, low.min(level)..=high.max(level)).decimals(decimals)).changed();
+        | ui.add(Slider::new("Level", &mut level, levels).decimals(decimals)).changed();
     if changed {
         draw.ask(Command::SetWindow(Window { width: width as f32, level: level as f32 }));
     }

@@ -26,24 +26,33 @@ fn close(draw: &mut Draw<'_>) {
 
 fn new_structure(ui: &mut Ui, draw: &mut Draw<'_>, name: &str) {
     let mut typed = name.to_owned();
-    let shown = dialog(ui, "New structure", layout::STEPS * 2.0, |_| {}, |ui| {
-        let field = ui.add(Field::new("Name of the structure", &mut typed).hint("Name").large());
-        let entered = field.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
-        let changed = field.changed();
-        if !field.has_focus() && !entered {
-            field.request_focus();
-        }
-        ui.add_space(gap::S);
-        let known = draw.state.case.as_ref().and_then(|case| case.table()).is_some_and(|table| {
-            table.iter().any(|label| label.name.eq_ignore_ascii_case(typed.trim()))
-        });
-        let about = if known { "A structure of this name is there; it is put in focus." } else { "It gets the next free colour." };
-        ui.add(Words::note(about));
-        ui.add_space(gap::M);
-        let usable = !typed.trim().is_empty();
-        let pressed = buttons(ui, "Add", usable);
-        (changed, (entered || pressed == Some(true)) && usable, pressed == Some(false))
-    });
+    let shown = dialog(
+        ui,
+        "New structure",
+        layout::STEPS * 2.0,
+        |_| {},
+        |ui| {
+            let field = ui.add(Field::new("Name of the structure", &mut typed).hint("Name").large());
+            let entered = field.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
+            let changed = field.changed();
+            if !field.has_focus() && !entered {
+                field.request_focus();
+            }
+            ui.add_space(gap::S);
+            let known = draw
+                .state
+                .case
+                .as_ref()
+                .and_then(|case| case.table())
+                .is_some_and(|table| table.iter().any(|label| label.name.eq_ignore_ascii_case(typed.trim())));
+            let about = if known { "A structure of this name is there; it is put in focus." } else { "It gets the next free colour." };
+            ui.add(Words::note(about));
+            ui.add_space(gap::M);
+            let usable = !typed.trim().is_empty();
+            let pressed = buttons(ui, "Add", usable);
+            (changed, (entered || pressed == Some(true)) && usable, pressed == Some(false))
+        },
+    );
     let (changed, add, cancel) = shown.inner;
     if add {
         close(draw);
@@ -56,12 +65,18 @@ fn new_structure(ui: &mut Ui, draw: &mut Draw<'_>, name: &str) {
 }
 
 fn confirm(ui: &mut Ui, draw: &mut Draw<'_>, question: &str, action: &str, command: &Command) {
-    let shown = dialog(ui, action, layout::STEPS * 2.0, |_| {}, |ui| {
-        ui.add(Words::new(question).wrap());
-        ui.add_space(gap::L);
-        let entered = ui.memory(|memory| memory.focused().is_none()) && ui.input(|input| input.key_pressed(Key::Enter));
-        buttons(ui, action, true).or(entered.then_some(true))
-    });
+    let shown = dialog(
+        ui,
+        action,
+        layout::STEPS * 2.0,
+        |_| {},
+        |ui| {
+            ui.add(Words::new(question).wrap());
+            ui.add_space(gap::L);
+            let entered = ui.memory(|memory| memory.focused().is_none()) && ui.input(|input| input.key_pressed(Key::Enter));
+            buttons(ui, action, true).or(entered.then_some(true))
+        },
+    );
     match shown.inner {
         Some(true) => {
             close(draw);

@@ -12,7 +12,7 @@ use crate::state::{Dialog, SettingsPage};
 
 /// The dialog over any screen.
 pub(super) fn show(ui: &mut Ui, draw: &mut Draw<'_>) {
-    let id = ui.id().with("keyboard filter");
+    let id = ui.scope_id().with("keyboard filter");
     let mut text = ui.data(|data| data.get_temp::<String>(id)).unwrap_or_default();
     let mut changed = false;
     let find = |ui: &mut Ui| {
@@ -48,7 +48,8 @@ pub(super) fn show(ui: &mut Ui, draw: &mut Draw<'_>) {
 /// The groups that hold what is looked for, in columns.
 pub(super) fn groups(ui: &mut Ui, wanted: &str) {
     let rows = |group: Group| TABLE.iter().filter(move |row| row.group == group && is_wanted(row, wanted)).collect::<Vec<_>>();
-    let groups: Vec<(Group, Vec<&Row>)> = Group::ALL.into_iter().map(|group| (group, rows(group))).filter(|(_, rows)| !rows.is_empty()).collect();
+    let groups: Vec<(Group, Vec<&Row>)> =
+        Group::ALL.into_iter().map(|group| (group, rows(group))).filter(|(_, rows)| !rows.is_empty()).collect();
     if groups.is_empty() {
         ui.add(Words::note("No action and no key is called so."));
         return;

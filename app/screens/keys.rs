@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use eframe::egui::{Context, Event, Id, Key, Modifiers};
 
 use crate::command::Command;
+use crate::render::plane::Plane;
 use crate::state::{Dialog, Mode, Screen, Severity, State};
 
 pub(crate) use table::{MORE, TABLE};
@@ -140,6 +141,13 @@ impl Chord {
         !self.ctrl || matches!(self.key, Key::Z | Key::Y | Key::C | Key::ArrowLeft | Key::ArrowRight)
     }
 
+    /// Whether holding it down goes on. A held Enter must not accept one structure after another.
+    fn goes_on(self) -> bool {
+        use Key::{A, ArrowDown, ArrowUp, CloseBracket, D, E, Equals, Minus, OpenBracket, PageDown, PageUp, Plus, Q, Y, Z};
+        let keys = [A, ArrowDown, ArrowUp, CloseBracket, D, E, Equals, Minus, OpenBracket, PageDown, PageUp, Plus, Q, Y, Z];
+        keys.contains(&self.key)
+    }
+
     /// Whether a widget that has the focus takes it.
     fn is_of_widgets(self) -> bool {
         matches!(self.key, Key::Enter | Key::Backspace | Key::ArrowUp | Key::ArrowDown | Key::ArrowLeft | Key::ArrowRight)
@@ -209,13 +217,9 @@ pub(crate) fn actions() -> impl Iterator<Item = &'static Action> {
     TABLE.iter().flat_map(|row| row.actions)
 }
 
-/// A pane that has the focus says so: keys of images go on to act while it has it.
-pub(crate) fn focused_pane(ctx: &Context, pane: Id) {
-    ctx.data_mut(|data| data.insert_temp(pane_id(), pane));
-}
-
-fn pane_id() -> Id {
-    Id::unique("pane with the focus")
+/// Whether a widget is a pane: keys of images go on to act while one has the focus.
+fn is_pane(widget: Id) -> bool {
+    Plane::ALL.iter().any(|plane| widget == Id::unique(("slice pane", *plane))) || widget == Id::unique("surface pane")
 }
 
 /// Whether a text field had the keyboard in the last pass: Esc has taken it away by the time the key is looked at.
@@ -227,28 +231,28 @@ fn text_id() -> Id {
 pub(crate) fn commands(ctx: &Context, state: &State) -> Vec<Command> {
     let in_text = ctx.text_edit_focused();
     let was_in_text = ctx.data_mut(|data| std::mem::replace(data.get_temp_mut_or_default::<bool>(text_id()), in_text));
-    let pane: Option<Id> = ctx.data(|data| data.get_temp(pane_id()));
-    let focused = ctx.memory(|memory| memory.focused());
-    let on_widget = focused.is_some() && focused != pane;
+    let on_widget = ctx.memory(|memory| memory.focused()).is_some_and(|widget| !is_pane(widget));
     let over = !matches!(state.dialog, Dialog::None | Dialog::Log);
     let mut commands = held(ctx, state, in_text || over);
     for event in ctx.input(|input| input.events.clone()) {
         match event {
             Event::Paste(text) if !in_text && !over => commands.extend(pasted(&text)),
-            Event::Key { key: pressed, physical_key, pressed: true, modifiers, .. } => {
+            Event::Key { key: pressed, physical_key, pressed: true, modifiers, repeat } => {
                 if pressed == Key::Escape && was_in_text && !over {
                     // Leaving the text field was the step back.
                     continue;
                 }
-                if pressed == Key::Enter && modifiers.is_none() && !on_widget && !over {
-                    if let Some(command) = remedy(state) {
-                        commands.extend(command);
-                        continue;
-                    }
+                if pressed == Key::Enter
+                    && (modifiers.is_none() && !repeat && !on_widget && !over)
+                    && let Some(command) = remedy(state)
+                {
+                    commands.extend(command);
+                    continue;
                 }
                 let meant = actions().filter(|action| action.when.holds(state.screen)).find(|action| {
                     action.chords.iter().any(|chord| {
                         chord.is_meant(pressed, physical_key, modifiers)
+                            && (!repeat || chord.goes_on())
                             && !(in_text && chord.is_text() && chord.key != Key::Escape)
                             && !(on_widget && chord.is_of_widgets())
                             && (!over || matches!(chord.key, Key::Escape))
@@ -284,11 +288,31 @@ fn held(ctx: &Context, state: &State, elsewhere: bool) -> Vec<Command> {
 fn pasted(text: &str) -> Option<Command> {
     let path = |line: &str| {
         let line = line.trim().trim_matches(['"', '\'']);
-        let line = line.strip_prefix("file://").unwrap_or(line);
-        (!line.is_empty()).then(|| PathBuf::from(line))
+        let path = line.strip_prefix("file://").map_or_else(|| line.to_owned(), unescaped);
+        (!path.is_empty()).then(|| PathBuf::from(path))
     };
     let paths: Vec<PathBuf> = text.lines().filter_map(path).collect();
     (!paths.is_empty()).then_some(Command::OpenPaths(paths))
+}
+
+/// A path of a URL with its `%20` and the like as letters.
+fn unescaped(url: &str) -> String {
+    let mut bytes = Vec::with_capacity(url.len());
+    let mut rest = url.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let digits = after.get(..2).filter(|_| *first == b'%').and_then(|digits| std::str::from_utf8(digits).ok());
+        match digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = &after[2..];
+            }
+            None => {
+                bytes.push(*first);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 #[cfg(test)]
@@ -320,9 +344,11 @@ mod tests {
         // Signs are looked for with any Shift, so that a looser match must not meet a second chord.
         let held = |shift, alt, command| Modifiers { alt, shift, command, ctrl: command, mac_cmd: false };
         for screen in screens() {
-            let chords: Vec<Chord> = actions().filter(|action| action.when.holds(screen)).flat_map(|action| action.chords).copied().collect();
+            let chords: Vec<Chord> =
+                actions().filter(|action| action.when.holds(screen)).flat_map(|action| action.chords).copied().collect();
             for press in &chords {
-                let meant = chords.iter().filter(|chord| chord.is_meant(press.key, Some(press.key), held(press.shift, press.alt, press.ctrl)));
+                let meant =
+                    chords.iter().filter(|chord| chord.is_meant(press.key, Some(press.key), held(press.shift, press.alt, press.ctrl)));
                 assert_eq!(meant.count(), 1, "{press:?} on {screen:?}");
             }
         }
@@ -341,7 +367,7 @@ mod tests {
         assert_eq!(pasted("  \n"), None);
         let paths = |text: &str| pasted(text);
         assert_eq!(paths("\"/data/a b\"\n"), Some(Command::OpenPaths(vec!["/data/a b".into()])));
-        assert_eq!(paths("file:///data/a\n/data/b"), Some(Command::OpenPaths(vec!["/data/a".into(), "/data/b".into()])));
+        assert_eq!(paths("file:///data/a%20c\n/data/b"), Some(Command::OpenPaths(vec!["/data/a c".into(), "/data/b".into()])));
     }
 
     #[test]

@@ -1,8 +1,12 @@
 //! What fills the window. Screens read the state and push commands; they change nothing.
 
-mod dialogs;
 mod case;
 mod details;
+mod dialogs;
+pub(crate) mod edit;
+mod edit_rail;
+mod export;
+mod history_row;
 mod home;
 mod jobs;
 mod keyboard;
@@ -10,6 +14,9 @@ pub(crate) mod keys;
 mod log;
 mod palette;
 mod pictures;
+mod queue_strip;
+mod review;
+mod review_list;
 pub(crate) mod segment;
 mod series;
 mod settings;

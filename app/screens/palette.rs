@@ -30,7 +30,7 @@ fn found(state: &State, wanted: &str) -> Vec<(&'static Action, Command)> {
 
 /// The dialog; `text` is what was typed.
 pub(super) fn show(ui: &mut Ui, draw: &mut Draw<'_>, text: &str) {
-    let id = ui.id().with("command list");
+    let id = ui.scope_id().with("command list");
     let found = found(draw.state, text);
     let mut at = ui.data(|data| data.get_temp::<usize>(id)).unwrap_or(0).min(found.len().saturating_sub(1));
     let (up, down, enter) = ui.input_mut(|input| {
@@ -42,26 +42,32 @@ pub(super) fn show(ui: &mut Ui, draw: &mut Draw<'_>, text: &str) {
     let mut typed = text.to_owned();
     let mut chosen = if enter { found.get(at).map(|(_, command)| command.clone()) } else { None };
     let moved = up + down > 0;
-    let shown = dialog(ui, "Commands", layout::SETTINGS, |_| {}, |ui| {
-        let field = ui.add(Field::new("Find a command", &mut typed).hint("Find a command").icon(icons::SEARCH).large());
-        // The field has the keyboard as long as the list shows.
-        field.request_focus();
-        let changed = field.changed();
-        ui.add_space(gap::S);
-        let height = ROWS * control::MENU_ROW;
-        ScrollArea::vertical().max_height(height).min_scrolled_height(height).auto_shrink(false).show(ui, |ui| {
-            ui.spacing_mut().item_spacing.y = 0.0;
-            for (index, (action, command)) in found.iter().enumerate() {
-                if show_row(ui, action, index == at, moved) {
-                    chosen = Some(command.clone());
+    let shown = dialog(
+        ui,
+        "Commands",
+        layout::SETTINGS,
+        |_| {},
+        |ui| {
+            let field = ui.add(Field::new("Find a command", &mut typed).hint("Find a command").icon(icons::SEARCH).large());
+            // The field has the keyboard as long as the list shows.
+            field.request_focus();
+            let changed = field.changed();
+            ui.add_space(gap::S);
+            let height = ROWS * control::MENU_ROW;
+            ScrollArea::vertical().max_height(height).min_scrolled_height(height).auto_shrink(false).show(ui, |ui| {
+                ui.spacing_mut().item_spacing.y = 0.0;
+                for (index, (action, command)) in found.iter().enumerate() {
+                    if show_row(ui, action, index == at, moved) {
+                        chosen = Some(command.clone());
+                    }
                 }
-            }
-            if found.is_empty() {
-                ui.add(Words::note("No action is called so. Actions that have no meaning here are left out."));
-            }
-        });
-        changed
-    });
+                if found.is_empty() {
+                    ui.add(Words::note("No action is called so. Actions that have no meaning here are left out."));
+                }
+            });
+            changed
+        },
+    );
     if shown.inner {
         at = 0;
         draw.ask(Command::ShowDialog(Dialog::Palette(typed)));

@@ -144,7 +144,7 @@ fn start(ui: &mut Ui, draw: &mut Draw<'_>) {
 
 fn models(ui: &mut Ui, draw: &mut Draw<'_>) {
     let state = draw.state;
-    let all_id = ui.id().with("all models");
+    let all_id = ui.scope_id().with("all models");
     let all = ui.data(|data| data.get_temp::<bool>(all_id)).unwrap_or(false);
     ui.horizontal(|ui| {
         ui.add(Words::new("Model").strong());

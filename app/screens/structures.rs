@@ -6,8 +6,7 @@ use jobs::case::{LayerKind, LayerState, StructureReview};
 use crate::command::Command;
 use crate::look::tokens::{control, gap};
 use crate::look::widgets::{
-    Field, IconButton, Ink, RowAction, Segment, Slider, StructureRow, Words, empty, menu_item, radio_row, rule, segmented,
-    swatch_rail_row,
+    Field, IconButton, Ink, RowAction, Segment, Slider, StructureRow, Words, empty, menu_item, radio_row, rule, segmented, swatch_rail_row,
 };
 use crate::look::{Theme, icons, theme};
 use crate::panes::{Look, looks};

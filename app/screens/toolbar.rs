@@ -10,7 +10,7 @@ use crate::look::widgets::{Button, IconButton, Segment, menu_item, segmented, ta
 use crate::panes::grey;
 use crate::render::plane::Plane;
 use crate::screens::{Draw, case};
-use crate::state::{Case, Layout, LayerVoxels, Mode, Pane, Preset, Slab, SlabKind};
+use crate::state::{Case, LayerVoxels, Layout, Mode, Pane, Preset, Slab, SlabKind};
 
 /// Slabs that are offered.
 const SLABS: [(&str, Slab); 6] = [
@@ -145,8 +145,7 @@ fn history(ui: &mut Ui, draw: &mut Draw<'_>, case: &Case, panels: Panels) {
         Some(LayerVoxels::Edited(history)) => (history.done(), history.steps().len()),
         _ => (0, 0),
     };
-    let mut actions =
-        [(icons::UNDO, "Undo", done > 0, Command::Undo), (icons::REDO, "Redo", done < steps, Command::Redo)];
+    let mut actions = [(icons::UNDO, "Undo", done > 0, Command::Undo), (icons::REDO, "Redo", done < steps, Command::Redo)];
     if ui.layout().prefer_right_to_left() {
         actions.reverse();
     }

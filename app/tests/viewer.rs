@@ -8,8 +8,7 @@ use egui::accesskit::Role;
 use egui::{Event, Modifiers, MouseWheelUnit, PointerButton, Pos2, TouchPhase, Vec2};
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use jobs::case::{
-    CaseFile, CaseFolder, CaseSource, CaseState, LabelWidth, LayerFile, LayerKind, LayerState, ReviewFile, StructureReview, Swap,
-    VoxelType,
+    CaseFile, CaseFolder, CaseSource, CaseState, LabelWidth, LayerFile, LayerKind, LayerState, ReviewFile, StructureReview, Swap, VoxelType,
 };
 use volume::{Geometry, LabelTable};
 use voxelry_app::Command;
@@ -184,9 +183,9 @@ fn the_pointer_goes_through_slices_and_places() {
     let axial = pane(&window, "Axial");
     let before = cursor(&window);
     wheel(&mut window, axial.center(), 2.0, Modifiers::NONE);
-    assert_eq!(cursor(&window)[0], before[0] + 2, "away from the user is towards the head");
+    assert_eq!(cursor(&window)[0], before[0] - 2, "away from the user is back, as the arrow upwards");
     wheel(&mut window, axial.center(), -1.0, Modifiers::SHIFT);
-    assert_eq!(cursor(&window)[0], before[0] + 2 - 10);
+    assert_eq!(cursor(&window)[0], before[0] - 2 + 10);
     let [_, y, x] = cursor(&window);
     drag(&mut window, axial.center(), axial.center() + Vec2::new(30.0, 20.0), PointerButton::Primary);
     let now = cursor(&window);
@@ -284,9 +283,12 @@ fn a_frame_is_cheap() {
 #[ignore = "writes pictures for people"]
 fn pictures() {
     let out = PathBuf::from(std::env::var_os("VIEWER_PICTURES").unwrap_or_else(|| "/tmp".into()));
-    for (name, size, scale) in
-        [("wide", [1440.0, 900.0], 1.0), ("medium", [1280.0, 720.0], 1.0), ("small-2x", [1280.0, 720.0], 2.0), ("narrow", [960.0, 600.0], 1.0)]
-    {
+    for (name, size, scale) in [
+        ("wide", [1440.0, 900.0], 1.0),
+        ("medium", [1280.0, 720.0], 1.0),
+        ("small-2x", [1280.0, 720.0], 2.0),
+        ("narrow", [960.0, 600.0], 1.0),
+    ] {
         let (mut window, _root) = opened(size, scale);
         window.apply(Command::GoTo(3));
         window.apply(Command::SetVisible(5, false));

@@ -56,7 +56,12 @@ impl Window {
         let patience = Instant::now() + Duration::from_secs(90);
         while !holds(self.state()) {
             let (state, banners) = (self.state(), &self.state().banners);
-            assert!(Instant::now() < patience, "waited for {what}; on screen: {:?}, banners: {banners:?}, log: {:?}", state.screen, state.log);
+            assert!(
+                Instant::now() < patience,
+                "waited for {what}; on screen: {:?}, banners: {banners:?}, log: {:?}",
+                state.screen,
+                state.log
+            );
             thread::sleep(Duration::from_millis(20));
             self.harness.step();
         }

@@ -79,12 +79,7 @@ pub(crate) fn finished<'a>(
     fn back<'a, T>(frame: &Frame, plane: ArrayView2<'a, T>) -> ArrayView3<'a, T> {
         frame.order.view_back(plane.insert_axis(Axis(0)).insert_axis(Axis(0))).index_axis_move(Axis(0), 0)
     }
-    FinishedPart {
-        region: frame.order.region_back(part, frame.scan_size),
-        labels: back(frame, labels),
-        doubt: back(frame, doubt),
-        last,
-    }
+    FinishedPart { region: frame.order.region_back(part, frame.scan_size), labels: back(frame, labels), doubt: back(frame, doubt), last }
 }
 
 /// How close the decision was, from logits (classes, columns). Of classes: the ratio of the second largest probability to the largest,

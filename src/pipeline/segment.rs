@@ -157,7 +157,12 @@ pub fn segment_prepared(
     let probabilities = probabilities.map(|sink| -> &mut ProbabilitySink<'_> { sink });
     let mut exporter = Exporter::new(&input.frame, &ensemble, labels, plan, probabilities)?;
     exporter = exporter.with_parts(parts.map(|sink| -> &mut PartSink<'_> { sink }));
-    let mut next = Tiles { sink: tile_sink.map(|sink| -> &mut TileSink<'_> { sink }), frame: &input.frame, patch: window.grid.patch, origins: Vec::new() };
+    let mut next = Tiles {
+        sink: tile_sink.map(|sink| -> &mut TileSink<'_> { sink }),
+        frame: &input.frame,
+        patch: window.grid.patch,
+        origins: Vec::new(),
+    };
     let in_planes = folds.iter_mut().any(|fold| fold.runner.gpu().is_some());
     let layout = (!in_planes).then(|| Layout::new(&window.grid));
     if next.sink.is_some() {

@@ -7,7 +7,9 @@
 use std::fs;
 use std::time::Instant;
 
-use engine::{Allowance, Device, EngineError, GpuWindow, Precision, PrecisionChoice, TileOutput, WindowShape, available_memory_bytes, noise};
+use engine::{
+    Allowance, Device, EngineError, GpuWindow, Precision, PrecisionChoice, TileOutput, WindowShape, available_memory_bytes, noise,
+};
 use jobs::case::MappedVoxels;
 use jobs::{Estimate, EstimateJob, EstimateReport, Failure, Quality, Stage};
 use mednext::Model;

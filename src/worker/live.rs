@@ -98,11 +98,11 @@ impl LiveLayer {
         }
         let (mut labels, mut doubt) = (part.labels.to_owned(), part.doubt.to_owned());
         if let Some(kept) = &self.kept {
-            labels.zip_mut_with(&mut doubt, |label, doubt| {
+            for (label, doubt) in labels.iter_mut().zip(&mut doubt) {
                 if *label != 0 && !kept[usize::from(*label)] {
                     (*label, *doubt) = (0, 0);
                 }
-            });
+            }
         }
         self.waiting.push((part.region, labels, doubt));
         let waiting: usize = self.waiting_box.size_zyx().iter().product();
@@ -214,7 +214,13 @@ fn write_into<T: Copy, const N: usize>(
     let [_, ny, nx] = size_zyx;
     let [sz, sy, sx] = region.size_zyx();
     let bytes: Vec<u8> = values.iter().flat_map(|value| bytes_of(*value)).collect();
-    let rows = if sx < nx { 1 } else if sy < ny { sy } else { sy * sz };
+    let rows = if sx < nx {
+        1
+    } else if sy < ny {
+        sy
+    } else {
+        sy * sz
+    };
     for (piece, bytes) in bytes.chunks(rows * sx * N).enumerate() {
         let row = piece * rows;
         let (z, y) = (region.start_zyx[0] + row / sy, region.start_zyx[1] + row % sy);

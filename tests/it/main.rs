@@ -11,3 +11,4 @@ mod cli_device;
 mod cli_refusals;
 mod memory;
 mod tidy;
+mod worker_process;

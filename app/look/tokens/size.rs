@@ -163,6 +163,12 @@ pub mod layout {
     pub const EDIT_RIGHT: f32 = 272.0;
     /// Rail of swatches in narrow windows.
     pub const SWATCH_RAIL: f32 = 44.0;
+    /// Strip of a queue's cases under the panes.
+    pub const QUEUE_STRIP: f32 = 96.0;
+    /// Words at the left of the strip.
+    pub const QUEUE_ABOUT: f32 = 84.0;
+    /// Picture of a case in the strip.
+    pub const QUEUE_CARD: [f32; 2] = [92.0, 58.0];
     /// Widest dialog.
     pub const DIALOG: f32 = 1200.0;
     /// Widest tooltip.

@@ -144,11 +144,7 @@ pub(crate) static TABLE: &[Row] = &[
         ],
     ),
     row(Group::Everywhere, "Jobs", &[action!("Jobs", [ctrl_shift(Key::J)], Everywhere, |_| Some(C::Show(Screen::Jobs)))]),
-    row(
-        Group::Everywhere,
-        "Settings",
-        &[action!("Settings", [ctrl(Key::Comma)], Everywhere, |_| page(SettingsPage::Appearance))],
-    ),
+    row(Group::Everywhere, "Settings", &[action!("Settings", [ctrl(Key::Comma)], Everywhere, |_| page(SettingsPage::Appearance))]),
     row(
         Group::Everywhere,
         "This page",
@@ -212,11 +208,7 @@ pub(crate) static TABLE: &[Row] = &[
             action!("Window: auto", [key(Key::Num6).alt()], Images, |state| preset(state, Preset::Auto)),
         ],
     ),
-    row(
-        Group::Look,
-        "Automatic window",
-        &[action!("Automatic window", [ctrl(Key::J)], Images, |state| preset(state, Preset::Auto))],
-    ),
+    row(Group::Look, "Automatic window", &[action!("Automatic window", [ctrl(Key::J)], Images, |state| preset(state, Preset::Auto))]),
     hand(Group::Look, "Move crosshair", &["Click", " or", "Shift", " move"]),
     row(Group::Look, "Fit", &[action!("Fit", [key(Key::R)], Images, |state| case(state).map(|_| C::Fit))]),
     both(
@@ -231,12 +223,11 @@ pub(crate) static TABLE: &[Row] = &[
             })
         })],
     ),
+    hand(Group::Mask, "Find a structure", &["/"]),
     row(
         Group::Mask,
         "Show or hide",
-        &[action!("Show or hide the mask", [key(Key::S)], Images, |state| {
-            case(state).map(|case| C::ShowMask(!case.view.mask_shown))
-        })],
+        &[action!("Show or hide the mask", [key(Key::S)], Images, |state| { case(state).map(|case| C::ShowMask(!case.view.mask_shown)) })],
     ),
     hand(Group::Mask, "Peek without mask", &[" hold", "H"]),
     row(
@@ -294,11 +285,7 @@ pub(crate) static TABLE: &[Row] = &[
         "Reject",
         &[action!("Reject", [key(Key::Backspace)], In(Mode::Review), |state| decide(state, Decision::Rejected, true))],
     ),
-    row(
-        Group::Review,
-        "Flag",
-        &[action!("Flag", [key(Key::F)], In(Mode::Review), |state| decide(state, Decision::Flagged, false))],
-    ),
+    row(Group::Review, "Flag", &[action!("Flag", [key(Key::F)], In(Mode::Review), |state| decide(state, Decision::Flagged, false))]),
     row(
         Group::Review,
         "Next doubtful",
@@ -361,9 +348,7 @@ pub(crate) static TABLE: &[Row] = &[
     row(
         Group::Edit,
         "Interpolate",
-        &[action!("Interpolate", [key(Key::I)], In(Mode::Edit), |state| {
-            with_selected(state, |case, _| C::Interpolate(plane(case)))
-        })],
+        &[action!("Interpolate", [key(Key::I)], In(Mode::Edit), |state| { with_selected(state, |case, _| C::Interpolate(plane(case))) })],
     ),
     row(
         Group::Edit,
@@ -399,11 +384,7 @@ pub(crate) static TABLE: &[Row] = &[
             case(state).filter(|case| !case.edit.lasso.is_empty()).map(|_| C::LassoApply)
         })],
     ),
-    row(
-        Group::Run,
-        "Segment",
-        &[action!("Start segmenting", [key(Key::Enter)], In(Mode::Segment), segment::primary)],
-    ),
+    row(Group::Run, "Segment", &[action!("Start segmenting", [key(Key::Enter)], In(Mode::Segment), segment::primary)]),
     range(
         Group::Run,
         "Fast, Balanced, Best",

@@ -33,11 +33,8 @@ pub(super) fn ui(ui: &mut Ui, draw: &mut Draw<'_>) {
         limit(ui, draw);
         between(ui);
         row(ui, "Quality first offered", "Each run can choose another.", |ui| {
-            let choices = [
-                Segment::new(Quality::Fast, "Fast"),
-                Segment::new(Quality::Balanced, "Balanced"),
-                Segment::new(Quality::Best, "Best"),
-            ];
+            let choices =
+                [Segment::new(Quality::Fast, "Fast"), Segment::new(Quality::Balanced, "Balanced"), Segment::new(Quality::Best, "Best")];
             if let Some(quality) = segmented(ui, "Quality first offered", settings.quality, &choices, None) {
                 set(draw, |settings| settings.quality = quality);
             }

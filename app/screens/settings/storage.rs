@@ -6,9 +6,9 @@ use eframe::egui::Ui;
 
 use super::{between, group, heading, lines, row, set};
 use crate::command::Command;
+use crate::look::icons;
 use crate::look::tokens::gap;
 use crate::look::widgets::{Button, IconButton, Ink, Words};
-use crate::look::icons;
 use crate::screens::{Draw, words};
 use crate::state::Dialog;
 
