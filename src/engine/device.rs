@@ -8,8 +8,8 @@ use std::time::Duration;
 use mednext::{Config, Graph, Weights, graph};
 
 use crate::cpu::{self, CpuRunner};
-use crate::gpu::{Gpu, GpuRunner, SOFTWARE, adapters};
 use crate::fit::PrecisionChoice;
+use crate::gpu::{Gpu, GpuRunner, SOFTWARE, adapters};
 use crate::plan::{Heads, Limits, Plan, Precision, lower};
 use crate::runner::{EngineError, Runner, TileOutput};
 use crate::selftest;
