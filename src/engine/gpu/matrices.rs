@@ -47,7 +47,7 @@ pub(super) fn feature() -> wgpu::Features {
 }
 
 /// wgpu's consent to experimental features.
-#[allow(unsafe_code)]
+#[allow(unsafe_code, reason = "wgpu asks for consent to experimental features this way and no other")]
 pub(super) fn consent() -> wgpu::ExperimentalFeatures {
     // SAFETY: the contract asks the caller to accept that wgpu may hold undefined behaviour that safe calls of these features can
     // reach, and to report it; it puts no condition on our calls. We accept it for devices that were opened to use matrix units and
