@@ -7,6 +7,7 @@ mod device;
 mod fit;
 mod gpu;
 pub mod kernels;
+pub mod matrix;
 mod memory;
 mod params;
 mod peak;
@@ -19,6 +20,8 @@ mod selftest_window;
 mod tests_golden;
 #[cfg(test)]
 mod tests_kernels;
+#[cfg(test)]
+mod tests_matrix;
 #[cfg(test)]
 mod tests_shaders;
 #[cfg(test)]

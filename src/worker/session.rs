@@ -115,7 +115,8 @@ impl Session {
         for text in opened.doubts {
             run.warn(Notice { code: DEVICE.to_owned(), text });
         }
-        let device = tuning::apply(opened.device, choice, Measure::IfUnknown).map_err(|error| failure::engine(&error))?;
+        let precision = settings.allowance()?.precision;
+        let device = tuning::apply(opened.device, choice, Measure::IfUnknown, precision).map_err(|error| failure::engine(&error))?;
         let wanted = Wanted {
             model_path: settings.model.to_owned(),
             folds: settings.folds,
