@@ -3,12 +3,11 @@
 
 use std::collections::HashMap;
 
-use engine::{Cancelled, OutputPlanes, TileRun, WindowShape, output_plane, tile_accumulate, tile_extract};
+use engine::{Cancelled, OutputPlanes, TileRun, WindowShape, output_plane, plane_mean, tile_accumulate, tile_extract};
 use ndarray::{Array4, s};
 use rayon::prelude::*;
 use volume::Region;
 
-use crate::accumulate::divide_by_weights;
 use crate::error::PipelineError;
 use crate::layout::Layout;
 use crate::predict::{Ensemble, FoldRunner};
@@ -126,7 +125,7 @@ impl OpenBricks<'_> {
         let [planes, rows, columns] = region.size_zyx();
         let (channels, area) = (self.shape.channels, rows * columns);
         let mut sums = self.open.remove(&index).expect("only open bricks are closed");
-        let finite = sums.par_chunks_mut((channels + 1) * area).all(|plane| divide_by_weights(plane, channels));
+        let finite = sums.par_chunks_mut((channels + 1) * area).all(|plane| plane_mean(plane, channels));
         if !finite {
             return Err(PipelineError::NotFiniteOutput);
         }

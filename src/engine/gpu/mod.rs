@@ -3,6 +3,7 @@
 mod adapter;
 mod context;
 mod half;
+mod labels;
 mod planes;
 mod readback;
 mod runner;
