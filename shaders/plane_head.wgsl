@@ -38,9 +38,9 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
         var high{i} = vec4<f32>(bias1[{i}]);
         //end
         weights += 2u;
-        var from = y * params.channels * groups + group;
+        var source = y * params.channels * groups + group;
         for (var c = 0u; c < params.channels; c++) {
-            let x = features[from];
+            let x = features[source];
             let w0 = head[weights];
             let w1 = head[weights + 1u];
             //repeat i 4
@@ -48,7 +48,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
             high{i} += w1[{i}] * x;
             //end
             weights += 2u;
-            from += groups;
+            source += groups;
         }
         // Classes that only fill the last eighth win nothing.
         //repeat i 4

@@ -4,11 +4,11 @@
 var<private> best: vec4<f32>;
 var<private> label: vec4<u32>;
 
-fn offer(class: u32, logit: vec4<f32>) {
+fn offer(k: u32, logit: vec4<f32>) {
     let regions = vec4<bool>(params.regions != 0u);
-    let wins = select(vec4<bool>(class == 0u) | (logit > best), logit > vec4<f32>(0.0), regions);
+    let wins = select(vec4<bool>(k == 0u) | (logit > best), logit > vec4<f32>(0.0), regions);
     best = select(best, logit, wins);
-    label = select(label, vec4<u32>(values[class]), wins);
+    label = select(label, vec4<u32>(values[k]), wins);
 }
 
 // Writes the labels of group `group` of a row of four-voxel groups: bytes, or halves of a word.

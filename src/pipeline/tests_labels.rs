@@ -94,7 +94,8 @@ proptest! {
                 probabilities.slice_mut(s![.., at.range(0), at.range(1), at.range(2)]).assign(&slab.values);
                 Ok(())
             };
-            let hooks = Hooks { probabilities: Some(&mut sink), ..quiet(&mut |_| {}) };
+            let mut silent = |_: Progress| {};
+            let hooks = Hooks { probabilities: Some(&mut sink), ..quiet(&mut silent) };
             label(scans(size, spacing), &plan, &labels, folds(device(), output), false, hooks)
         };
         let want = match want {
