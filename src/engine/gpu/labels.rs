@@ -179,7 +179,7 @@ impl GpuWindow {
             && let Some(labels) = &self.labels
         {
             let ready = labels.tables.ready(self.closed);
-            let planes = labels.sizes.batch.min(ready - labels.done);
+            let planes = labels.sizes.batch.min(ready.saturating_sub(labels.done));
             if planes == 0 && labels.means >= self.closed {
                 break;
             }
