@@ -55,6 +55,20 @@ pub enum Kernel {
     TileExtract,
     /// `tile_accumulate.wgsl`, of the sliding window
     TileAccumulate,
+    /// `plane_mean.wgsl`, of the sliding window
+    PlaneMean,
+    /// `plane_label.wgsl`, of the sliding window
+    PlaneLabel {
+        /// Whether labels take two bytes instead of one.
+        wide: bool,
+    },
+    /// `plane_features.wgsl`, of the sliding window
+    PlaneFeatures,
+    /// `plane_head.wgsl`, of the sliding window
+    PlaneHead {
+        /// Whether labels take two bytes instead of one.
+        wide: bool,
+    },
 }
 
 /// Shape of the work one workgroup of a tiled kernel does.
@@ -224,6 +238,8 @@ const STORED_F32: &str = include_str!("../../shaders/shared/stored_f32.wgsl");
 const STORED_F16: &str = include_str!("../../shaders/shared/stored_f16.wgsl");
 const GELU: &str = include_str!("../../shaders/shared/gelu.wgsl");
 const SUBGROUP_PRODUCT: &str = include_str!("../../shaders/shared/subgroup_product.wgsl");
+const BLEND_PLANES: &str = include_str!("../../shaders/shared/blend_planes.wgsl");
+const PICK_LABEL: &str = include_str!("../../shaders/shared/pick_label.wgsl");
 const COOPERATIVE_PRODUCT: &str = include_str!("../../shaders/shared/cooperative_product.wgsl");
 const MERGE_MOMENTS: &str = include_str!("../../shaders/shared/merge_moments.wgsl");
 
@@ -260,6 +276,10 @@ pub const CATALOGUE: &[Row] = &[
     row!("peak_copy", PeakCopy, &[]),
     row!("tile_extract", TileExtract, &[]),
     row!("tile_accumulate", TileAccumulate, &[]),
+    row!("plane_mean", PlaneMean, &[]),
+    row!("plane_label", PlaneLabel, &[BLEND_PLANES, PICK_LABEL]),
+    row!("plane_features", PlaneFeatures, &[BLEND_PLANES]),
+    row!("plane_head", PlaneHead, &[PICK_LABEL]),
 ];
 
 impl Kernel {
@@ -282,6 +302,10 @@ impl Kernel {
             Self::PeakCopy => "peak_copy",
             Self::TileExtract => "tile_extract",
             Self::TileAccumulate => "tile_accumulate",
+            Self::PlaneMean => "plane_mean",
+            Self::PlaneLabel { .. } => "plane_label",
+            Self::PlaneFeatures => "plane_features",
+            Self::PlaneHead { .. } => "plane_head",
         }
     }
 
@@ -317,6 +341,7 @@ impl Kernel {
                 vec![("IN4", tile.in4), ("VOXELS", tile.voxels), ("LANES", tile.lanes), ("CHUNK4", tile.split), ("ROWS", tile.rows)]
             }
             Self::Expand(gemm) | Self::Compress(gemm) => gemm.constants(),
+            Self::PlaneLabel { wide } | Self::PlaneHead { wide } => vec![("WIDE", wide.into())],
             _ => vec![],
         }
     }

@@ -7,6 +7,7 @@ mod device;
 mod fit;
 mod gpu;
 pub mod kernels;
+mod labelling;
 pub mod matrix;
 mod memory;
 mod params;
@@ -21,6 +22,7 @@ mod tests_golden;
 #[cfg(test)]
 mod tests_kernels;
 #[cfg(test)]
+mod tests_labels;
 mod tests_matrix;
 #[cfg(test)]
 mod tests_shaders;
@@ -28,10 +30,11 @@ mod tests_shaders;
 mod tests_window;
 mod tune;
 
-pub use cpu::{CpuRunner, output_plane, tile_accumulate, tile_extract};
+pub use cpu::{CpuRunner, output_plane, plane_mean, tile_accumulate, tile_extract};
 pub use device::{Device, DeviceChoice, Opened};
 pub use fit::{Allowance, Memory, PrecisionChoice, Prepared};
 pub use gpu::{AdapterReport, Gpu, GpuRunner, GpuWindow, adapters};
+pub use labelling::{Finished, Labelling, LinearHead, Pick, Tap};
 pub use memory::available_memory_bytes;
 pub use peak::{Peak, peak};
 pub use plan::{Heads, Limits, Plan, Precision, lower, plan_bytes};

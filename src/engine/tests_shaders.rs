@@ -10,6 +10,8 @@ use crate::plan::Precision;
 fn variants() -> Vec<Kernel> {
     let mut kernels = vec![Kernel::Pointwise, Kernel::NormPartial, Kernel::NormAffine, Kernel::GrnScale, Kernel::PeakFma, Kernel::PeakCopy];
     kernels.extend([Kernel::TileExtract, Kernel::TileAccumulate]);
+    kernels.extend([Kernel::PlaneMean, Kernel::PlaneFeatures]);
+    kernels.extend([false, true].into_iter().flat_map(|wide| [Kernel::PlaneLabel { wide }, Kernel::PlaneHead { wide }]));
     let subgroups = [4, 8, 16].map(|size| Gemm::subgroup(size).unwrap());
     kernels.extend([8, 64].map(|threads| Kernel::ColumnSum { threads }));
     let matrices = [(8, false), (8, true), (16, true)].map(|(edge, half)| Matrix { edge, half });

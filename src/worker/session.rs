@@ -140,7 +140,12 @@ impl Session {
                 mirror_axes,
                 precision: networks.precision().to_string(),
             },
-            options: SegmentOptions { step_size: settings.step_size, mirror: !settings.disable_tta, device_bytes: networks.bytes_left() },
+            options: SegmentOptions {
+                step_size: settings.step_size,
+                mirror: !settings.disable_tta,
+                device_bytes: networks.bytes_left(),
+                label_on_device: None,
+            },
             device: networks.device().describe(),
             networks,
             folds,
