@@ -3,12 +3,11 @@
 
 use std::collections::HashMap;
 
-use engine::{Cancelled, OutputPlanes, TileRun, WindowShape, output_plane, tile_accumulate};
+use engine::{Cancelled, OutputPlanes, TileRun, WindowShape, output_plane, plane_mean, tile_accumulate};
 use ndarray::{Array3, Array4};
 use rayon::prelude::*;
 use volume::Region;
 
-use crate::accumulate::divide_by_weights;
 use crate::error::PipelineError;
 use crate::layout::Layout;
 use crate::predict::{Ensemble, FoldRunner};
@@ -128,7 +127,7 @@ impl OpenBricks<'_> {
         let channels = self.shape.channels;
         let mut sums = self.open.remove(&index).expect("only open bricks are closed");
         let planes_of_sums = sums.par_chunks_mut(channels * rows * columns).enumerate();
-        let finite = planes_of_sums.map(|(z, plane)| divide_by_weights(plane, &self.weights(index, &region, z))).all(|finite| finite);
+        let finite = planes_of_sums.map(|(z, plane)| plane_mean(plane, &self.weights(index, &region, z))).all(|finite| finite);
         if !finite {
             return Err(PipelineError::NotFiniteOutput);
         }

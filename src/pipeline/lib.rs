@@ -27,6 +27,8 @@ mod testkit;
 #[cfg(test)]
 mod tests_golden;
 #[cfg(test)]
+mod tests_labels;
+#[cfg(test)]
 mod tests_segment;
 #[cfg(test)]
 mod tests_window;

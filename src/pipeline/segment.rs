@@ -22,11 +22,13 @@ pub struct SegmentOptions {
     pub mirror: bool,
     /// Bytes that image and sums may take of a graphics device besides the networks; more is kept in host memory.
     pub device_bytes: Option<u64>,
+    /// Whether a graphics device that has the sums makes the labels too; where that is faster, if it is not said.
+    pub label_on_device: Option<bool>,
 }
 
 impl Default for SegmentOptions {
     fn default() -> Self {
-        Self { step_size: 0.5, mirror: true, device_bytes: None }
+        Self { step_size: 0.5, mirror: true, device_bytes: None, label_on_device: None }
     }
 }
 
@@ -99,17 +101,26 @@ pub fn segment_prepared(
     let ensemble = Ensemble::new(folds, plan.patch_size)?;
     let grid = TileGrid::new(frame.size, plan.patch_size, options.step_size)?;
     let mirror_axes: &[usize] = if options.mirror { &plan.mirror_axes } else { &[] };
-    let window = Window { grid, mirrorings: mirrorings(mirror_axes), device_bytes: options.device_bytes, cancelled };
-    let (tiles, runs) = (window.grid.count(), window.runs(folds.len()));
-    tracing::debug!(tiles, runs, channels = ensemble.channels, "sliding window");
     // A shorter borrow of the sink, so that the exporter may also borrow what is made here.
     let probabilities = probabilities.map(|sink| -> &mut ProbabilitySink<'_> { sink });
+    let labels_only = probabilities.is_none();
     let mut exporter = Exporter::new(&frame, &ensemble, labels, plan, probabilities)?;
+    let device_is_faster = || folds.iter_mut().all(|fold| fold.runner.gpu().is_some_and(|runner| runner.labels_fast()));
+    let on_device = labels_only && options.label_on_device.unwrap_or_else(device_is_faster);
+    let window = Window {
+        grid,
+        mirrorings: mirrorings(mirror_axes),
+        labelling: on_device.then(|| exporter.labelling()),
+        device_bytes: options.device_bytes,
+        cancelled,
+    };
+    let (tiles, runs) = (window.grid.count(), window.runs(folds.len()));
+    tracing::debug!(tiles, runs, channels = ensemble.channels, on_device, "sliding window");
     let mut on_run = |done| progress(Progress { done, total: runs });
     if folds.iter_mut().any(|fold| fold.runner.gpu().is_some()) {
         let callbacks = Callbacks {
             on_run: &mut on_run,
-            on_plane: &mut |plane| exporter.push(plane),
+            on_plane: &mut |z, plane| exporter.push(z, plane),
             recover: recover.map(|recover| -> &mut Recover<'_> { recover }),
         };
         window.predict(&channels, folds, &ensemble, callbacks)?;

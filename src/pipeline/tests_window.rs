@@ -13,7 +13,7 @@ use crate::predict::{Ensemble, FoldRunner, Head};
 use crate::testkit::{Affine, affine_fold};
 use crate::tests_golden::end_to_end;
 use crate::tiles::{TileGrid, mirrorings};
-use crate::window::{Callbacks, DeviceFailure, Recover, Window};
+use crate::window::{Callbacks, DeviceFailure, Plane, Recover, Window};
 
 /// Hides that a runner could hold the sums.
 struct OnHost(Box<dyn Runner>);
@@ -65,14 +65,14 @@ impl Runner for Failing {
     }
 }
 
-fn gpu() -> Device {
+pub(crate) fn gpu() -> Device {
     Device::Gpu(Arc::new(Gpu::open(None).expect("GPU tests need a Vulkan, Metal or DX12 driver: tests/vulkan.sh installs one")))
 }
 
-const PATCH: [usize; 3] = [16, 16, 32];
+pub(crate) const PATCH: [usize; 3] = [16, 16, 32];
 
 /// Two folds of a network with two inputs: logits, or features with more classes after the head.
-fn folds(device: &Device, output: TileOutput) -> Vec<FoldRunner> {
+pub(crate) fn folds(device: &Device, output: TileOutput) -> Vec<FoldRunner> {
     let mut config = Config::preset(Preset::S, Generation::V2, 3, 5, 2, 3);
     config.blocks = [1, 0, 0, 0, 0, 0, 0, 0, 1];
     let first = noise_weights(&graph(&config).unwrap());
@@ -88,7 +88,7 @@ fn folds(device: &Device, output: TileOutput) -> Vec<FoldRunner> {
     runners.into_iter().map(|runner| FoldRunner { runner, head: head.clone() }).collect()
 }
 
-fn on_host(folds: Vec<FoldRunner>) -> Vec<FoldRunner> {
+pub(crate) fn on_host(folds: Vec<FoldRunner>) -> Vec<FoldRunner> {
     folds.into_iter().map(|fold| FoldRunner { runner: Box::new(OnHost(fold.runner)), ..fold }).collect()
 }
 
@@ -100,7 +100,7 @@ fn image(size: [usize; 3], channels: usize) -> Vec<Array3<f32>> {
 
 fn window(image: &[Array3<f32>], patch: [usize; 3], mirror_axes: &[usize]) -> Window<'static> {
     let grid = TileGrid::new(image[0].dim().into(), patch, 0.5).unwrap();
-    Window { grid, mirrorings: mirrorings(mirror_axes), device_bytes: None, cancelled: &|| false }
+    Window { grid, mirrorings: mirrorings(mirror_axes), labelling: None, device_bytes: None, cancelled: &|| false }
 }
 
 /// All means in order, with something to do after every run.
@@ -113,7 +113,9 @@ fn planes(
 ) -> Result<Vec<Vec<f32>>, PipelineError> {
     let ensemble = Ensemble::new(folds, window.grid.patch)?;
     let mut planes = Vec::new();
-    let mut on_plane = |plane: Vec<f32>| {
+    let mut on_plane = |z: usize, plane: Plane| {
+        let Plane::Means(plane) = plane else { panic!("labels that nobody asked for") };
+        assert_eq!(z, planes.len());
         planes.push(plane.clone());
         Ok(Some(plane))
     };

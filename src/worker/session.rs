@@ -115,7 +115,8 @@ impl Session {
         for text in opened.doubts {
             run.warn(Notice { code: DEVICE.to_owned(), text });
         }
-        let device = tuning::apply(opened.device, choice, Measure::IfUnknown).map_err(|error| failure::engine(&error))?;
+        let precision = settings.allowance()?.precision;
+        let device = tuning::apply(opened.device, choice, Measure::IfUnknown, precision).map_err(|error| failure::engine(&error))?;
         let wanted = Wanted {
             model_path: settings.model.to_owned(),
             folds: settings.folds,
@@ -139,7 +140,12 @@ impl Session {
                 mirror_axes,
                 precision: networks.precision().to_string(),
             },
-            options: SegmentOptions { step_size: settings.step_size, mirror: !settings.disable_tta, device_bytes: networks.bytes_left() },
+            options: SegmentOptions {
+                step_size: settings.step_size,
+                mirror: !settings.disable_tta,
+                device_bytes: networks.bytes_left(),
+                label_on_device: None,
+            },
             device: networks.device().describe(),
             networks,
             folds,

@@ -9,6 +9,9 @@ use crate::runner::EngineError;
 /// Largest piece of a result copied to host memory at once.
 pub(super) const READBACK_BYTES: usize = 64 << 20;
 
+/// Readback buffers a window may have; further finished planes wait on the device.
+pub(super) const READBACKS: usize = 8;
+
 /// A buffer that results are copied to.
 pub(super) fn readback_buffer(gpu: &Gpu, bytes: usize) -> wgpu::Buffer {
     gpu.device.create_buffer(&wgpu::BufferDescriptor {
@@ -61,5 +64,26 @@ impl Readback {
     pub(super) fn release(self) -> wgpu::Buffer {
         self.buffer.unmap();
         self.buffer
+    }
+}
+
+/// Finished planes in one readback buffer.
+pub(super) struct Arrival {
+    pub(super) readback: Readback,
+    planes: usize,
+    /// The next one to hand on.
+    pub(super) next: usize,
+}
+
+impl Arrival {
+    /// Asks for `bytes` with so many planes; the copy has been submitted.
+    pub(super) fn new(buffer: wgpu::Buffer, bytes: usize, planes: usize) -> Self {
+        Self { readback: Readback::new(buffer, bytes), planes, next: 0 }
+    }
+
+    /// Counts a plane as handed on; whether it was the last.
+    pub(super) fn advance(&mut self) -> bool {
+        self.next += 1;
+        self.next == self.planes
     }
 }

@@ -83,6 +83,11 @@ impl GpuRunner {
         &self.arena
     }
 
+    /// Whether it should make labels of sums, too: software drivers leave that to the host's own code.
+    pub fn labels_fast(&self) -> bool {
+        !self.gpu.is_software()
+    }
+
     /// How activations are stored.
     pub(super) fn precision(&self) -> Precision {
         self.plan.precision
