@@ -23,6 +23,7 @@ mod tests_golden;
 mod tests_kernels;
 #[cfg(test)]
 mod tests_labels;
+#[cfg(test)]
 mod tests_matrix;
 #[cfg(test)]
 mod tests_shaders;

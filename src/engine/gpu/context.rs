@@ -19,7 +19,7 @@ pub(super) const ALIGN_BYTES: usize = 256;
 /// Most bytes the driver stages at once.
 const UPLOAD_BYTES: usize = 64 << 20;
 /// A submission takes about 50 ms; a device that is silent for so long does not come back.
-const HUNG: Duration = Duration::from_secs(60);
+pub(super) const HUNG: Duration = Duration::from_secs(60);
 
 /// Of software drivers, whose speed depends little on it: a plane of a wide patch must fit.
 const SLAB_HIDDEN_BYTES: u64 = 16 << 20;

@@ -2,8 +2,9 @@
 
 use std::ops::Range;
 use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
+use std::time::Instant;
 
-use super::context::Gpu;
+use super::context::{Gpu, HUNG};
 use crate::runner::EngineError;
 
 /// Largest piece of a result copied to host memory at once.
@@ -40,7 +41,7 @@ impl Readback {
         Self { buffer, mapping, mapped: false }
     }
 
-    /// Whether the content is here; only after a wait for the device can it have become so.
+    /// Whether the content is here.
     pub(super) fn is_here(&mut self) -> Result<bool, EngineError> {
         if !self.mapped {
             match self.mapping.try_recv() {
@@ -51,6 +52,20 @@ impl Readback {
             self.mapped = true;
         }
         Ok(true)
+    }
+
+    /// Waits for the content. Once may not do: where several threads wait for one device, one of them hears of all that has
+    /// arrived, and passes it on when the others may have gone on.
+    pub(super) fn arrive(&mut self, gpu: &Gpu) -> Result<(), EngineError> {
+        let started = Instant::now();
+        while !self.is_here()? {
+            if started.elapsed() > HUNG {
+                return Err(EngineError::Device("a result did not arrive".to_owned()));
+            }
+            gpu.wait(None)?;
+            std::thread::yield_now();
+        }
+        Ok(())
     }
 
     /// Shows a part of the content; it must be here.

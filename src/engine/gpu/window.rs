@@ -185,10 +185,7 @@ impl GpuWindow {
             if !waiting && self.closed < self.shape.size[0] {
                 return Ok(None);
             }
-            self.gpu.wait(None)?;
-            if !arrival.readback.is_here()? {
-                return Err(EngineError::Device("a result did not arrive".to_owned()));
-            }
+            arrival.readback.arrive(&self.gpu)?;
         }
         // What a driver reports late must not reach a mask.
         self.gpu.check()?;
