@@ -60,12 +60,16 @@ pub(crate) fn tables(from: [usize; 3], to: [usize; 3], head: Option<LinearHead>,
 
 /// How many labels are not those of planes of sums in host memory, and not of a class that was as good but for rounding.
 pub(crate) fn labels_off(shape: &WindowShape, tables: &Labelling, sums: &[Vec<f32>], labels: &[Vec<u16>]) -> usize {
-    let mut means = sums.to_vec();
-    for plane in &mut means {
-        let (values, weights) = plane.split_at_mut(shape.channels * shape.area());
-        assert!(plane_mean(values, weights), "sums of tests are finite");
-    }
     let (classes, columns, mut off) = (tables.values.len(), tables.taps[2].len(), 0);
+    let mut means = sums.to_vec();
+    let finite = means.iter_mut().all(|plane| {
+        let (values, weights) = plane.split_at_mut(shape.channels * shape.area());
+        plane_mean(values, weights)
+    });
+    if !finite {
+        // A device gave what is no number: no label can be trusted.
+        return tables.size().iter().product();
+    }
     for (z, found) in labels.iter().enumerate() {
         let (tap, width) = (tables.taps[0][z], shape.size[2]);
         let (first, last) = (&means[tap.first as usize], &means[tap.last as usize]);

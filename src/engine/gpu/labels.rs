@@ -68,8 +68,8 @@ impl Sizes {
         let timely = limits.dispatch_flops / (row_flops(shape, tables)).max(1);
         let grouped = u64::from(limits.groups) * u64::from(THREADS) / tables.groups().max(1) as u64;
         let mut rows = timely.min(grouped).clamp(1, all_rows.max(1) as u64) as usize;
-        if feature_row > 0 {
-            rows = rows.min((FEATURE_BYTES.min(bindable) / feature_row).max(1));
+        if let Some(most) = FEATURE_BYTES.min(bindable).checked_div(feature_row) {
+            rows = rows.min(most.max(1));
         }
         let per_plane = all_rows.div_ceil(rows) * if feature_row > 0 { 2 } else { 1 };
         Self { batch, rows, feature_row, blocks: ring + batch * per_plane, plane_bytes }

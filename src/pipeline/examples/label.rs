@@ -10,7 +10,7 @@ use std::time::Instant;
 use engine::{Device, DeviceChoice, TileOutput, noise, noise_weights};
 use mednext::{Channel, Config, Generation, InferencePlan, LabelRule, ModelLabels, NamedLabel, Normalization, Preset, Resampling, graph};
 use ndarray::Array3;
-use pipeline::{FoldRunner, Head, Hooks, SegmentOptions, prepare, preferred_output, segment_prepared};
+use pipeline::{FoldRunner, Head, Hooks, SegmentOptions, preferred_output, prepare, segment_prepared};
 use volume::{Geometry, LabelVoxels, Scan};
 
 const PATCH: [usize; 3] = [64, 128, 128];
