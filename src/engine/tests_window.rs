@@ -157,3 +157,8 @@ fn a_lost_device_is_an_error() {
     let plan = lower(&graph, &noise_weights(&graph), PATCH, Heads::Features, gpu.limits()).unwrap();
     lost(GpuRunner::new(gpu, plan).map(drop));
 }
+
+#[test]
+fn this_device_passes_the_check_of_windows() {
+    crate::selftest_window::check_window(&gpu()).unwrap();
+}
