@@ -124,17 +124,17 @@ impl Sums for Band<'_> {
 
 /// Weighted sums become means; the sum of weights, which came last, is gone.
 pub(crate) fn finish_plane(mut plane: Vec<f32>, channels: usize) -> Result<Vec<f32>, PipelineError> {
-    let finite = divide_by_weights(&mut plane, channels);
-    plane.truncate(plane.len() / (channels + 1) * channels);
+    let end = plane.len() / (channels + 1) * channels;
+    let (values, weights) = plane.split_at_mut(end);
+    let finite = divide_by_weights(values, weights);
+    plane.truncate(end);
     if finite { Ok(plane) } else { Err(PipelineError::NotFiniteOutput) }
 }
 
-/// Divides the channels of a plane by the sum of weights, which comes last; whether all means are finite.
-pub(crate) fn divide_by_weights(plane: &mut [f32], channels: usize) -> bool {
-    let area = plane.len() / (channels + 1);
-    let (values, weights) = plane.split_at_mut(channels * area);
-    values.par_chunks_mut(area).all(|channel| {
-        channel.iter_mut().zip(&*weights).for_each(|(value, weight)| *value /= weight);
+/// Divides the channels of a plane by the sums of weights; whether all means are finite.
+pub(crate) fn divide_by_weights(values: &mut [f32], weights: &[f32]) -> bool {
+    values.par_chunks_mut(weights.len()).all(|channel| {
+        channel.iter_mut().zip(weights).for_each(|(value, weight)| *value /= weight);
         channel.iter().all(|value| value.is_finite())
     })
 }

@@ -21,6 +21,7 @@ mod resample_labels;
 mod seams;
 mod segment;
 mod spline;
+mod strips;
 #[cfg(test)]
 mod testkit;
 #[cfg(test)]
@@ -42,7 +43,7 @@ pub use predict::{FoldRunner, Head, preferred_output};
 pub use preprocess::{Frame, Preprocessed, preprocess};
 pub use resample::{resample_image, resampled_size, thick_axis};
 pub use resample_labels::resample_labels;
-pub use segment::{Hooks, PreparedCase, Progress, SegmentOptions, Segmentation, Stage, prepare, segment, segment_prepared, segment_with};
+pub use segment::{Hooks, PreparedCase, Progress, SegmentOptions, Segmentation, prepare, segment_prepared};
 pub use spline::MAX_ORDER;
 pub use tiles::{MIN_STEP, TileGrid, gaussian, mirrorings};
 pub use window::{DeviceFailure, Recover};

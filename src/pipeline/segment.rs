@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use engine::Cancelled;
 use mednext::{InferencePlan, ModelLabels};
 use volume::{Geometry, LabelMap, LabelTable, Scan};
 
@@ -31,23 +30,12 @@ impl Default for SegmentOptions {
     }
 }
 
-/// What is being done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stage {
-    /// Cropping, normalising and resampling the scan.
-    Preprocess,
-    /// Running the networks; finished parts are resampled and labelled meanwhile.
-    Predict,
-}
-
-/// How far a stage is.
+/// How far the networks are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
-    /// Which stage.
-    pub stage: Stage,
-    /// Steps done; network runs in [`Stage::Predict`].
+    /// Network runs done.
     pub done: usize,
-    /// Steps in all.
+    /// Network runs in all.
     pub total: usize,
 }
 
@@ -64,47 +52,14 @@ pub struct Segmentation {
 
 /// Ways in and out while a case runs.
 pub struct Hooks<'a> {
-    /// Told after every step.
+    /// Told after every network run.
     pub progress: &'a mut dyn FnMut(Progress),
-    /// Asked before every step; the networks ask during a tile as well.
+    /// Asked before every network run, and by the networks during it.
     pub cancelled: &'a (dyn Fn() -> bool + Sync),
     /// Receives class probabilities, which are computed only for it.
     pub probabilities: Option<&'a mut ProbabilitySink<'a>>,
     /// Asked for the networks again, on another device, when theirs has failed; without it the case fails.
     pub recover: Option<&'a mut Recover<'a>>,
-}
-
-/// Segments one case: one scan per image channel, in the order of the plan.
-///
-/// The scans are taken to free them as soon as the network's input is made.
-pub fn segment(
-    scans: Vec<Scan>,
-    plan: &InferencePlan,
-    labels: &ModelLabels,
-    folds: &mut [FoldRunner],
-    options: &SegmentOptions,
-    progress: &mut dyn FnMut(Progress),
-    cancelled: &(dyn Fn() -> bool + Sync),
-) -> Result<Segmentation, PipelineError> {
-    segment_with(scans, plan, labels, folds, options, Hooks { progress, cancelled, probabilities: None, recover: None })
-}
-
-/// [`segment`] with all hooks.
-pub fn segment_with(
-    scans: Vec<Scan>,
-    plan: &InferencePlan,
-    labels: &ModelLabels,
-    folds: &mut [FoldRunner],
-    options: &SegmentOptions,
-    hooks: Hooks<'_>,
-) -> Result<Segmentation, PipelineError> {
-    (hooks.progress)(Progress { stage: Stage::Preprocess, done: 0, total: 1 });
-    let case = prepare(scans, plan)?;
-    if (hooks.cancelled)() {
-        return Err(Cancelled.into());
-    }
-    (hooks.progress)(Progress { stage: Stage::Preprocess, done: 1, total: 1 });
-    segment_prepared(case, plan, labels, folds, options, hooks)
 }
 
 /// A case as its networks see it: all that can be done before the device is free.
@@ -121,7 +76,8 @@ impl PreparedCase {
     }
 }
 
-/// Crops, normalises and resamples a case.
+/// Crops, normalises and resamples a case: one scan per image channel, in the order of the plan. Takes the scans to free them as soon
+/// as the networks' input is made.
 pub fn prepare(scans: Vec<Scan>, plan: &InferencePlan) -> Result<PreparedCase, PipelineError> {
     let started = Instant::now();
     let geometry = scans.first().map(|scan| scan.geometry.clone());
@@ -139,29 +95,28 @@ pub fn segment_prepared(
     hooks: Hooks<'_>,
 ) -> Result<Segmentation, PipelineError> {
     let Hooks { progress, cancelled, probabilities, recover } = hooks;
-    let PreparedCase { geometry, input, time: _ } = case;
+    let PreparedCase { geometry, input: Preprocessed { channels, frame }, time: _ } = case;
     let ensemble = Ensemble::new(folds, plan.patch_size)?;
-    let grid = TileGrid::new(input.frame.size, plan.patch_size, options.step_size)?;
+    let grid = TileGrid::new(frame.size, plan.patch_size, options.step_size)?;
     let mirror_axes: &[usize] = if options.mirror { &plan.mirror_axes } else { &[] };
-    let window =
-        Window { image: &input.channels, grid, mirrorings: mirrorings(mirror_axes), device_bytes: options.device_bytes, cancelled };
+    let window = Window { grid, mirrorings: mirrorings(mirror_axes), device_bytes: options.device_bytes, cancelled };
     let (tiles, runs) = (window.grid.count(), window.runs(folds.len()));
     tracing::debug!(tiles, runs, channels = ensemble.channels, "sliding window");
     // A shorter borrow of the sink, so that the exporter may also borrow what is made here.
     let probabilities = probabilities.map(|sink| -> &mut ProbabilitySink<'_> { sink });
-    let mut exporter = Exporter::new(&input.frame, &ensemble, labels, plan, probabilities)?;
-    let mut on_run = |done| progress(Progress { stage: Stage::Predict, done, total: runs });
+    let mut exporter = Exporter::new(&frame, &ensemble, labels, plan, probabilities)?;
+    let mut on_run = |done| progress(Progress { done, total: runs });
     if folds.iter_mut().any(|fold| fold.runner.gpu().is_some()) {
         let callbacks = Callbacks {
             on_run: &mut on_run,
             on_plane: &mut |plane| exporter.push(plane),
             recover: recover.map(|recover| -> &mut Recover<'_> { recover }),
         };
-        window.predict(folds, &ensemble, callbacks)?;
+        window.predict(&channels, folds, &ensemble, callbacks)?;
     } else {
         let layout = Layout::new(&window.grid);
         exporter = exporter.in_order(layout.order);
-        window.predict_bricks(&layout, folds, &ensemble, &mut on_run, &mut |brick| exporter.push_brick(brick).map(drop))?;
+        window.predict_bricks(&layout, channels, folds, &ensemble, &mut on_run, &mut |brick| exporter.push_brick(brick).map(drop))?;
     }
 
     let table = LabelTable::from_names(labels.names.iter().map(|label| (label.value, label.name.clone())));

@@ -13,8 +13,6 @@ use crate::tiles::{TileGrid, gaussian};
 
 /// What the window needs to know besides the networks.
 pub(crate) struct Window<'a> {
-    /// Normalised image channels on the network's grid, standard layout.
-    pub(crate) image: &'a [Array3<f32>],
     /// Tile places.
     pub(crate) grid: TileGrid,
     /// Flips to average over, the plain tile first.
@@ -66,12 +64,18 @@ impl Window<'_> {
         self.grid.count() * folds * self.mirrorings.len()
     }
 
-    /// Runs every tile and hands on every plane.
-    pub(crate) fn predict(&self, folds: &mut [FoldRunner], ensemble: &Ensemble, mut callbacks: Callbacks<'_>) -> Result<(), PipelineError> {
+    /// Runs every tile and hands on every plane. `image` holds the normalised channels on the network's grid, in standard layout.
+    pub(crate) fn predict(
+        &self,
+        image: &[Array3<f32>],
+        folds: &mut [FoldRunner],
+        ensemble: &Ensemble,
+        mut callbacks: Callbacks<'_>,
+    ) -> Result<(), PipelineError> {
         let mut position = Position::default();
         let mut sums = None;
         loop {
-            let failure = match self.advance(folds, ensemble, &mut sums, &mut position, &mut callbacks) {
+            let failure = match self.advance(image, folds, ensemble, &mut sums, &mut position, &mut callbacks) {
                 Ok(()) => return Ok(()),
                 Err(PipelineError::Engine(EngineError::Device(reason))) => reason,
                 Err(other) => return Err(other),
@@ -95,6 +99,7 @@ impl Window<'_> {
     /// Goes on from a position to the end.
     fn advance<'s>(
         &'s self,
+        image: &'s [Array3<f32>],
         folds: &mut [FoldRunner],
         ensemble: &Ensemble,
         sums: &mut Option<Box<dyn Sums + 's>>,
@@ -103,7 +108,7 @@ impl Window<'_> {
     ) -> Result<(), PipelineError> {
         let sums = match sums {
             Some(sums) => sums,
-            None => sums.insert(self.sums(folds, ensemble.channels, position.planes)?),
+            None => sums.insert(self.sums(image, folds, ensemble.channels, position.planes)?),
         };
         let per_row = self.runs(folds.len()) / self.grid.starts[0].len();
         while position.run < self.runs(folds.len()) {
@@ -158,9 +163,15 @@ impl Window<'_> {
     }
 
     /// Sums on the device of the networks where it holds them all and has room, else in host memory.
-    fn sums<'s>(&'s self, folds: &mut [FoldRunner], channels: usize, first: usize) -> Result<Box<dyn Sums + 's>, PipelineError> {
+    fn sums<'s>(
+        &'s self,
+        image: &'s [Array3<f32>],
+        folds: &mut [FoldRunner],
+        channels: usize,
+        first: usize,
+    ) -> Result<Box<dyn Sums + 's>, PipelineError> {
         let shape = WindowShape { patch: self.grid.patch, size: self.grid.size, channels };
-        let image = self.image.iter().map(|channel| channel.as_slice().expect("network images are in standard layout")).collect::<Vec<_>>();
+        let image = image.iter().map(|channel| channel.as_slice().expect("network images are in standard layout")).collect::<Vec<_>>();
         let gaussian = gaussian(self.grid.patch);
         match self.on_device(folds, shape, &image, &gaussian, first) {
             Ok(Some(window)) => return Ok(Box::new(window)),
@@ -169,7 +180,7 @@ impl Window<'_> {
             Err(error) => return Err(error.into()),
         }
         let widest = folds.iter().map(|fold| fold.runner.channels()).max().unwrap_or(0);
-        refuse_beyond_memory(self.host_bytes(widest, channels))?;
+        refuse_beyond_memory(self.host_bytes(image.len(), widest, channels))?;
         Ok(Box::new(Band::new(shape, image, gaussian, first)))
     }
 
@@ -194,12 +205,12 @@ impl Window<'_> {
     }
 
     /// Bytes of the sums in host memory, one tile in and out, its weights, and the planes on their way out.
-    fn host_bytes(&self, widest: usize, channels: usize) -> u64 {
+    fn host_bytes(&self, inputs: usize, widest: usize, channels: usize) -> u64 {
         let [patch_z, _, _] = self.grid.patch;
         let voxels: usize = self.grid.patch.iter().product();
         let area = self.grid.size[1] * self.grid.size[2];
         let sums = (patch_z.min(self.grid.size[0]) + 2) * (channels + 1) * area;
-        ((sums + (self.image.len() + widest + 1) * voxels) * size_of::<f32>()) as u64
+        ((sums + (inputs + widest + 1) * voxels) * size_of::<f32>()) as u64
     }
 }
 

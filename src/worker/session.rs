@@ -254,11 +254,8 @@ impl Session {
         let cancel = run.cancel_flag();
         let mut eta = Eta::new();
         let run = RefCell::new(run);
-        let mut progress = |progress: pipeline::Progress| match progress.stage {
-            pipeline::Stage::Preprocess => {}
-            pipeline::Stage::Predict => {
-                run.borrow_mut().progress(Stage::Predicting, &mut eta, progress.done as u64, progress.total as u64);
-            }
+        let mut progress = |progress: pipeline::Progress| {
+            run.borrow_mut().progress(Stage::Predicting, &mut eta, progress.done as u64, progress.total as u64);
         };
         let networks = &mut self.networks;
         let mut recover = |failed: &DeviceFailure| {

@@ -136,8 +136,8 @@ impl Runner for CpuRunner {
     }
 }
 
-/// Planes of a result handed on at once: enough to share among all threads.
-const OUTPUT_PLANES: usize = 8;
+/// Planes of a result handed on at once: with several bricks to each, enough to share among all threads.
+const OUTPUT_PLANES: usize = 4;
 
 /// Calls the twin of a dispatch's kernel; its written buffers are taken out of the arena while it runs.
 fn dispatch_on(dispatch: &Dispatch, weights: &[Vec4], buffers: &mut [Vec<Vec4>]) {

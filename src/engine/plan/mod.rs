@@ -73,11 +73,12 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// No limits worth slabs, for executors without bindings; dispatches stay short enough to cancel.
+    /// No limits worth slabs, for executors without bindings; dispatches stay short enough to cancel, and what they leave partial sums of
+    /// small.
     pub const CPU: Self = Self {
         binding_bytes: u64::MAX,
         buffer_bytes: u64::MAX,
-        dispatch_flops: 20_000_000_000,
+        dispatch_flops: 2_000_000_000,
         groups: u32::MAX,
         tile_bytes: u32::MAX,
         store_up_bytes: STORE_UP_BYTES,
