@@ -37,7 +37,9 @@ impl Strips {
     /// Cuts an image where tiles begin along `axis`. Each channel is freed as soon as it is cut.
     pub(crate) fn new(image: Vec<Array3<f32>>, grid: &TileGrid, axis: usize) -> Self {
         let starts = grid.starts[axis].iter().filter_map(|start| usize::try_from(*start).ok().filter(|start| *start > 0));
-        let cuts: Vec<usize> = [0].into_iter().chain(starts).chain([grid.size[axis]]).collect();
+        let mut cuts: Vec<usize> = [0].into_iter().chain(starts).chain([grid.size[axis]]).collect();
+        // Small steps of small tiles may round to the same start.
+        cuts.dedup();
         let region = |cut: &[usize]| {
             let mut region = Region::whole(grid.size);
             (region.start_zyx[axis], region.end_zyx[axis]) = (cut[0], cut[1]);
