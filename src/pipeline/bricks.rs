@@ -74,6 +74,20 @@ impl Window<'_> {
     }
 }
 
+/// Values from which an allocator asks the system for memory of its own and gives it back at once (glibc's largest threshold, 32 MiB).
+const MAPPED: usize = (32 << 20) / size_of::<f32>() + 1;
+
+/// Below this many values a hole in the heap does no harm.
+const SMALL: usize = (1 << 20) / size_of::<f32>();
+
+/// Zeros for a brick. Bricks of many sizes come and go, and would leave holes in the heap that no later one fits; reserved memory that
+/// is never touched costs nothing.
+fn mapped_zeros(values: usize) -> Vec<f32> {
+    let mut zeros = vec![0.0; if values < SMALL { values } else { values.max(MAPPED) }];
+    zeros.truncate(values);
+    zeros
+}
+
 /// Weighted sums of the bricks that some tile has touched and another will. The sums of weights are made when a brick is closed: they
 /// follow from the places of tiles.
 struct OpenBricks<'a> {
@@ -91,7 +105,7 @@ impl OpenBricks<'_> {
     fn open(&mut self, tile: [usize; 3]) {
         for brick in self.layout.touched(tile) {
             let voxels: usize = self.layout.region(brick).size_zyx().iter().product();
-            self.open.entry(brick).or_insert_with(|| vec![0.0; self.shape.channels * voxels]);
+            self.open.entry(brick).or_insert_with(|| mapped_zeros(self.shape.channels * voxels));
         }
     }
 
