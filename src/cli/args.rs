@@ -226,6 +226,9 @@ pub(crate) struct BenchArgs {
     /// How activations are stored: f32, or f16 on devices that can
     #[arg(long, default_value = "f32", value_name = "TYPE")]
     precision: String,
+    /// Pointwise products: auto (as `segment` chooses), plain, or cooperative (matrix units, even where they are slower)
+    #[arg(long, default_value = "auto", value_parser = PossibleValuesParser::new(["auto", "plain", "cooperative"]), value_name = "KIND")]
+    gemm: String,
     /// Print what would run, launch by launch, and run nothing
     #[arg(long)]
     plan: bool,
@@ -281,6 +284,7 @@ impl Command {
                 width: args.width,
                 patch: args.patch,
                 precision: args.precision,
+                gemm: args.gemm,
                 plan: args.plan,
                 repeat: args.repeat,
                 device: args.device.device,

@@ -139,6 +139,8 @@ fn doctor_text(doctor: &DoctorReport) -> String {
     for adapter in &doctor.adapters {
         let _ = writeln!(text, "gpu:{}  {} ({}, {}, {})", adapter.index, adapter.name, adapter.kind, adapter.backend, adapter.driver);
         let _ = writeln!(text, "       buffers up to {} MiB, bindings up to {} MiB", adapter.max_buffer_mib, adapter.max_binding_mib);
+        let matrices = if adapter.matrices.is_empty() { "none".to_owned() } else { adapter.matrices.join(", ") };
+        let _ = writeln!(text, "       cooperative matrix: {matrices}");
         let _ = match &adapter.fault {
             None => writeln!(text, "       self-test passed: every kernel agrees with its CPU twin"),
             Some(fault) => writeln!(text, "       cannot be used: {fault}"),
@@ -173,6 +175,9 @@ fn bench_text(bench: &BenchReport) -> String {
     }
     let mut text = format!("{}\nseeded weights, {}, on {}, tile {:?}\n", bench.network, bench.precision, bench.device, bench.patch);
     let _ = writeln!(text, "{:.1} GFLOP per tile, {} MiB of buffers and weights", bench.tile_gflop, bench.plan_mib);
+    if let Some(products) = &bench.products {
+        let _ = writeln!(text, "{products}");
+    }
     if let Some(peak) = bench.peak_process_mib {
         let _ = writeln!(text, "{peak} MiB peak of this process");
     }

@@ -8,8 +8,9 @@ use std::time::Duration;
 use mednext::{Config, Graph, Weights, graph};
 
 use crate::cpu::{self, CpuRunner};
+use crate::fit::PrecisionChoice;
 use crate::gpu::{Gpu, GpuRunner, SOFTWARE, adapters};
-use crate::plan::{Heads, Limits, Plan, lower};
+use crate::plan::{Heads, Limits, Plan, Precision, lower};
 use crate::runner::{EngineError, Runner, TileOutput};
 use crate::selftest;
 use crate::tune::{self, Tuning};
@@ -120,11 +121,46 @@ impl Device {
     /// Prefers what was found earlier; `false` if it cannot have been found on this device.
     pub fn use_tuning(&self, tuning: Tuning) -> bool {
         let Self::Gpu(gpu) = self else { return false };
-        let possible = tuning.is_possible(&gpu.limits());
+        let possible = tuning.is_possible(&gpu.limits(), gpu.matrices(), gpu.subgroup_sizes());
         if possible {
             gpu.set_tuning(tuning);
         }
         possible
+    }
+
+    /// Whether its matrix units might serve a run of this precision. This device does not use them unless it came from
+    /// [`tune_matrices`](Self::tune_matrices) or [`with_matrices`](Self::with_matrices).
+    pub fn offers_matrices(&self, choice: PrecisionChoice) -> bool {
+        let Self::Gpu(gpu) = self else { return false };
+        gpu.offered().iter().any(|matrix| precisions(choice).any(|precision| matrix.serves(precision)))
+    }
+
+    /// Measures, on the adapter opened once more, whether matrix units are faster than what this device prefers, in about `budget`.
+    /// The device that uses them, and its tuning; `None` if they are not faster or compute wrongly. With `must`, the fastest that
+    /// computes right, for benchmarks.
+    pub fn tune_matrices(&self, budget: Duration, must: bool) -> Result<Option<(Self, Tuning)>, EngineError> {
+        let Self::Gpu(gpu) = self else { return Ok(None) };
+        let again = Arc::new(gpu.again_with_matrices()?);
+        let found = tune::tune_matrices(&again, Tuning::of(&gpu.limits()), budget, must)?;
+        Ok(found.map(|tuning| {
+            again.set_tuning(tuning);
+            (Self::Gpu(again), tuning)
+        }))
+    }
+
+    /// The adapter opened once more, with the matrix units an earlier measurement preferred; they must agree with the CPU engine again.
+    pub fn with_matrices(&self, tuning: Tuning) -> Result<Self, EngineError> {
+        let Self::Gpu(gpu) = self else { return Err(EngineError::NoAdapter("the processor has no matrix units".to_owned())) };
+        let again = Arc::new(gpu.again_with_matrices()?);
+        if !tuning.is_possible(&again.limits(), again.matrices(), again.subgroup_sizes()) {
+            return Err(EngineError::NoAdapter("the adapter does not offer these matrix units".to_owned()));
+        }
+        again.set_tuning(tuning);
+        selftest::check(&again)?;
+        if again.has_f16() {
+            selftest::check_network(&again, &Limits { precision: Precision::F16, ..again.limits() }, 3)?;
+        }
+        Ok(Self::Gpu(again))
     }
 
     /// How kernels run on a graphics device; the CPU engine has one way.
@@ -248,6 +284,16 @@ impl Device {
             Self::Cpu => CpuRunner::new(plan)?.run_all(input, &|| false),
         }
     }
+}
+
+/// Precisions a choice may lead to.
+fn precisions(choice: PrecisionChoice) -> impl Iterator<Item = Precision> {
+    let may = move |precision: &Precision| match choice {
+        PrecisionChoice::F32 => *precision == Precision::F32,
+        PrecisionChoice::F16 => *precision == Precision::F16,
+        PrecisionChoice::Auto => true,
+    };
+    [Precision::F32, Precision::F16].into_iter().filter(may)
 }
 
 /// The first plan gets buffers, the others a place in them.

@@ -133,6 +133,9 @@ impl Device {
             if let Self::Gpu(gpu) = self
                 && let Err(error) = selftest::check_network(gpu, &limits, config.kernel)
             {
+                if gpu.leave_matrices() {
+                    return self.prepare(config, folds, patch, output, allowance);
+                }
                 reason.get_or_insert(error.to_string());
                 continue;
             }

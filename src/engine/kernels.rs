@@ -5,6 +5,7 @@ use std::str::Lines;
 
 use serde::{Deserialize, Serialize};
 
+use crate::matrix::{self, Matrix};
 use crate::params;
 use crate::plan::Precision;
 
@@ -33,9 +34,9 @@ pub enum Kernel {
     NormAffine,
     /// `grn_partial.wgsl`
     GrnPartial(Tile),
-    /// `expand.wgsl` or `expand_subgroup.wgsl`
+    /// `expand.wgsl`, `expand_subgroup.wgsl` or `expand_cooperative.wgsl`
     Expand(Gemm),
-    /// `compress.wgsl` or `compress_subgroup.wgsl`
+    /// `compress.wgsl`, `compress_subgroup.wgsl` or `compress_cooperative.wgsl`
     Compress(Gemm),
     /// `column_sum.wgsl`
     ColumnSum {
@@ -54,6 +55,20 @@ pub enum Kernel {
     TileExtract,
     /// `tile_accumulate.wgsl`, of the sliding window
     TileAccumulate,
+    /// `plane_mean.wgsl`, of the sliding window
+    PlaneMean,
+    /// `plane_label.wgsl`, of the sliding window
+    PlaneLabel {
+        /// Whether labels take two bytes instead of one.
+        wide: bool,
+    },
+    /// `plane_features.wgsl`, of the sliding window
+    PlaneFeatures,
+    /// `plane_head.wgsl`, of the sliding window
+    PlaneHead {
+        /// Whether labels take two bytes instead of one.
+        wide: bool,
+    },
 }
 
 /// Shape of the work one workgroup of a tiled kernel does.
@@ -78,7 +93,7 @@ pub struct Gemm {
     pub voxels: u32,
     /// Voxels per thread.
     pub lanes: u32,
-    /// Groups of four outputs per thread.
+    /// Groups of four outputs per thread; of matrix units, per workgroup.
     pub rows: u32,
     /// What the threads of a workgroup load for each other.
     pub sharing: Sharing,
@@ -94,6 +109,15 @@ pub enum Sharing {
     },
     /// A workgroup is one subgroup, and weights pass from thread to thread: `expand_subgroup` and `compress_subgroup`.
     Subgroup,
+    /// Matrix units multiply blocks that a subgroup holds together: `expand_cooperative` and `compress_cooperative`.
+    Cooperative {
+        /// The blocks.
+        matrix: Matrix,
+        /// Inputs in workgroup memory at once.
+        depth: u32,
+        /// Threads of a workgroup.
+        threads: u32,
+    },
 }
 
 impl Gemm {
@@ -113,9 +137,26 @@ impl Gemm {
     pub fn rows_per_group(self) -> usize {
         let shares = match self.sharing {
             Sharing::Workgroup { .. } => THREADS / (self.voxels / self.lanes),
-            Sharing::Subgroup => 1,
+            Sharing::Subgroup | Sharing::Cooperative { .. } => 1,
         };
         (shares * self.rows) as usize
+    }
+
+    /// The matrix units it uses.
+    pub fn matrix(self) -> Option<Matrix> {
+        match self.sharing {
+            Sharing::Cooperative { matrix, .. } => Some(matrix),
+            Sharing::Workgroup { .. } | Sharing::Subgroup => None,
+        }
+    }
+
+    /// What its files' names end with.
+    fn family(self) -> usize {
+        match self.sharing {
+            Sharing::Workgroup { .. } => 0,
+            Sharing::Subgroup => 1,
+            Sharing::Cooperative { .. } => 2,
+        }
     }
 
     /// Workgroup memory of `expand`, which needs the more of the two.
@@ -123,12 +164,14 @@ impl Gemm {
         match self.sharing {
             Sharing::Workgroup { chunk4 } => u64::from(chunk4 * self.voxels + THREADS) * 16,
             Sharing::Subgroup => 0,
+            Sharing::Cooperative { matrix, depth, .. } => matrix::workgroup_bytes(self, matrix, depth),
         }
     }
 
     fn constants(self) -> Vec<(&'static str, u32)> {
         let mut constants = vec![("VOXELS", self.voxels), ("LANES", self.lanes)];
         match self.sharing {
+            Sharing::Cooperative { matrix, depth, threads } => return matrix::constants(self, matrix, depth, threads),
             Sharing::Workgroup { chunk4 } => constants.extend([("ROWS", self.rows), ("CHUNK4", chunk4)]),
             Sharing::Subgroup => {
                 let share = self.voxels / self.lanes / 4;
@@ -181,7 +224,7 @@ fn prev_power_of_two(n: u32) -> u32 {
 /// One `.wgsl` file.
 #[derive(Debug, Clone, Copy)]
 pub struct Row {
-    /// File name without extension; also the name of the CPU twin, which needs no `_subgroup`.
+    /// File name without extension; also the name of the CPU twin, which needs no `_subgroup` or `_cooperative`.
     pub name: &'static str,
     /// The file.
     pub source: &'static str,
@@ -195,6 +238,9 @@ const STORED_F32: &str = include_str!("../../shaders/shared/stored_f32.wgsl");
 const STORED_F16: &str = include_str!("../../shaders/shared/stored_f16.wgsl");
 const GELU: &str = include_str!("../../shaders/shared/gelu.wgsl");
 const SUBGROUP_PRODUCT: &str = include_str!("../../shaders/shared/subgroup_product.wgsl");
+const BLEND_PLANES: &str = include_str!("../../shaders/shared/blend_planes.wgsl");
+const PICK_LABEL: &str = include_str!("../../shaders/shared/pick_label.wgsl");
+const COOPERATIVE_PRODUCT: &str = include_str!("../../shaders/shared/cooperative_product.wgsl");
 const MERGE_MOMENTS: &str = include_str!("../../shaders/shared/merge_moments.wgsl");
 
 macro_rules! row {
@@ -221,6 +267,8 @@ pub const CATALOGUE: &[Row] = &[
     row!("compress", Compress, &[]),
     row!("expand_subgroup", Expand, &[GELU, SUBGROUP_PRODUCT]),
     row!("compress_subgroup", Compress, &[SUBGROUP_PRODUCT]),
+    row!("expand_cooperative", Expand, &[GELU, COOPERATIVE_PRODUCT]),
+    row!("compress_cooperative", Compress, &[COOPERATIVE_PRODUCT]),
     row!("column_sum", ColumnSum, &[]),
     row!("grn_scale", GrnScale, &[]),
     row!("mlp", Mlp, &[GELU]),
@@ -228,6 +276,10 @@ pub const CATALOGUE: &[Row] = &[
     row!("peak_copy", PeakCopy, &[]),
     row!("tile_extract", TileExtract, &[]),
     row!("tile_accumulate", TileAccumulate, &[]),
+    row!("plane_mean", PlaneMean, &[]),
+    row!("plane_label", PlaneLabel, &[BLEND_PLANES, PICK_LABEL]),
+    row!("plane_features", PlaneFeatures, &[BLEND_PLANES]),
+    row!("plane_head", PlaneHead, &[PICK_LABEL]),
 ];
 
 impl Kernel {
@@ -241,10 +293,8 @@ impl Kernel {
             Self::NormPartial => "norm_partial",
             Self::NormAffine => "norm_affine",
             Self::GrnPartial(_) => "grn_partial",
-            Self::Expand(gemm) if gemm.sharing == Sharing::Subgroup => "expand_subgroup",
-            Self::Compress(gemm) if gemm.sharing == Sharing::Subgroup => "compress_subgroup",
-            Self::Expand(_) => "expand",
-            Self::Compress(_) => "compress",
+            Self::Expand(gemm) => ["expand", "expand_subgroup", "expand_cooperative"][gemm.family()],
+            Self::Compress(gemm) => ["compress", "compress_subgroup", "compress_cooperative"][gemm.family()],
             Self::ColumnSum { .. } => "column_sum",
             Self::GrnScale => "grn_scale",
             Self::Mlp(_) => "mlp",
@@ -252,6 +302,18 @@ impl Kernel {
             Self::PeakCopy => "peak_copy",
             Self::TileExtract => "tile_extract",
             Self::TileAccumulate => "tile_accumulate",
+            Self::PlaneMean => "plane_mean",
+            Self::PlaneLabel { .. } => "plane_label",
+            Self::PlaneFeatures => "plane_features",
+            Self::PlaneHead { .. } => "plane_head",
+        }
+    }
+
+    /// The matrix units it uses.
+    pub fn matrix(self) -> Option<Matrix> {
+        match self {
+            Self::Expand(gemm) | Self::Compress(gemm) => gemm.matrix(),
+            _ => None,
         }
     }
 
@@ -279,6 +341,7 @@ impl Kernel {
                 vec![("IN4", tile.in4), ("VOXELS", tile.voxels), ("LANES", tile.lanes), ("CHUNK4", tile.split), ("ROWS", tile.rows)]
             }
             Self::Expand(gemm) | Self::Compress(gemm) => gemm.constants(),
+            Self::PlaneLabel { wide } | Self::PlaneHead { wide } => vec![("WIDE", wide.into())],
             _ => vec![],
         }
     }
@@ -292,6 +355,10 @@ impl Kernel {
         };
         let constants = self.constants();
         let mut text = stored.to_owned();
+        if let Some(matrix) = self.matrix() {
+            text.insert_str(0, "enable wgpu_cooperative_matrix;\n");
+            text.push_str(&matrix::types(matrix));
+        }
         text.extend(constants.iter().map(|(name, value)| format!("const {name}: u32 = {value}u;\n")));
         row.shared.iter().chain([&row.source]).for_each(|piece| unroll(&mut piece.lines(), &constants, &mut text));
         text

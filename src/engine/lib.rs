@@ -7,6 +7,8 @@ mod device;
 mod fit;
 mod gpu;
 pub mod kernels;
+mod labelling;
+pub mod matrix;
 mod memory;
 mod params;
 mod peak;
@@ -20,15 +22,20 @@ mod tests_golden;
 #[cfg(test)]
 mod tests_kernels;
 #[cfg(test)]
+mod tests_labels;
+#[cfg(test)]
+mod tests_matrix;
+#[cfg(test)]
 mod tests_shaders;
 #[cfg(test)]
 mod tests_window;
 mod tune;
 
-pub use cpu::{CpuRunner, output_plane, tile_accumulate, tile_extract};
+pub use cpu::{CpuRunner, output_plane, plane_mean, tile_accumulate, tile_extract};
 pub use device::{Device, DeviceChoice, Opened};
 pub use fit::{Allowance, Memory, PrecisionChoice, Prepared};
 pub use gpu::{AdapterReport, Gpu, GpuRunner, GpuWindow, adapters};
+pub use labelling::{Finished, Labelling, LinearHead, Pick, Tap};
 pub use memory::available_memory_bytes;
 pub use peak::{Peak, peak};
 pub use plan::{Heads, Limits, Plan, Precision, lower, plan_bytes};

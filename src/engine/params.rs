@@ -112,3 +112,25 @@ params! {
         counts: u32, share: f32,
     }
 }
+
+params! {
+    /// `plane_mean.wgsl`.
+    PlaneMean { area: u32, plane: u32, channels: u32, }
+}
+
+params! {
+    /// `plane_label.wgsl`.
+    PlaneLabel {
+        columns: u32, first_row: u32, rows: u32, image_x: u32, area: u32, channels: u32, regions: u32, plane_weight: f32,
+    }
+}
+
+params! {
+    /// `plane_features.wgsl`.
+    PlaneFeatures { columns: u32, first_row: u32, rows: u32, image_x: u32, area: u32, channels: u32, plane_weight: f32, }
+}
+
+params! {
+    /// `plane_head.wgsl`.
+    PlaneHead { columns: u32, first_row: u32, rows: u32, channels: u32, classes: u32, regions: u32, }
+}

@@ -31,7 +31,7 @@ pub(crate) fn check(gpu: &Arc<Gpu>) -> Result<(), EngineError> {
 
 /// Compares the device with the CPU engine as plans under `limits` with this kernel edge will use it, once.
 pub(crate) fn check_network(gpu: &Arc<Gpu>, limits: &Limits, kernel: usize) -> Result<(), EngineError> {
-    let variant = (limits.precision, limits.gemm, kernel);
+    let variant = (limits.precision, limits.products(), kernel);
     if gpu.has_passed(variant) {
         return Ok(());
     }

@@ -12,7 +12,7 @@ use crate::selftest::noise_weights;
 use crate::selftest_window::WindowCase;
 use crate::tests_golden::devices;
 
-fn gpu() -> Arc<Gpu> {
+pub(crate) fn gpu() -> Arc<Gpu> {
     let gpu = devices().into_iter().find_map(|device| if let Device::Gpu(gpu) = device { Some(gpu) } else { None });
     gpu.unwrap()
 }
@@ -20,7 +20,7 @@ fn gpu() -> Arc<Gpu> {
 const PATCH: [usize; 3] = [16, 32, 16];
 
 /// Two folds of a network with two inputs, features side by side.
-fn folds(gpu: &Arc<Gpu>, limits: Limits) -> Vec<GpuRunner> {
+pub(crate) fn folds(gpu: &Arc<Gpu>, limits: Limits) -> Vec<GpuRunner> {
     let mut config = Config::preset(Preset::S, Generation::V2, 3, 6, 2, 9);
     config.blocks = [1, 0, 0, 0, 0, 0, 0, 0, 1];
     let graph = graph(&config).unwrap();
@@ -48,7 +48,7 @@ fn runs(starts: [&[isize]; 3]) -> Vec<(usize, TileRun)> {
 }
 
 /// Larger than a tile with overlaps but for one axis, and smaller along all axes.
-fn cases() -> [WindowCase; 2] {
+pub(crate) fn cases() -> [WindowCase; 2] {
     let case = |size, starts| WindowCase::new(WindowShape { patch: PATCH, size, channels: 12 }, 2, runs(starts));
     [case([37, 40, 12], [&[0, 5, 13, 21], &[0, 8], &[-2]]), case([9, 31, 10], [&[-3], &[0], &[-3]])]
 }
@@ -119,9 +119,9 @@ fn what_does_not_fit_is_said_and_harms_nothing() {
     let gpu = gpu();
     let folds = folds(&gpu, gpu.limits());
     let [case, _] = cases();
-    let small = case.window(&folds[0], Limits { binding_bytes: 16 << 10, ..gpu.limits() }, 0);
+    let small = case.window(&folds[0], Limits { binding_bytes: 16 << 10, ..gpu.limits() }, None, 0);
     assert!(matches!(small, Err(EngineError::DoesNotFit(_))));
-    let roomy = case.window(&folds[0], gpu.limits(), 0);
+    let roomy = case.window(&folds[0], gpu.limits(), None, 0);
     assert!(roomy.is_ok());
 }
 
@@ -130,7 +130,7 @@ fn cancelling_ends_within_a_tile() {
     let gpu = gpu();
     let folds = folds(&gpu, gpu.limits());
     let [case, _] = cases();
-    let mut window = case.window(&folds[0], gpu.limits(), 0).unwrap();
+    let mut window = case.window(&folds[0], gpu.limits(), None, 0).unwrap();
     let run = case.runs[0].1;
     assert!(matches!(window.add(&folds[0], &run, &|| true), Err(EngineError::Cancelled(_))));
     window.add(&folds[0], &run, &|| false).unwrap();
@@ -142,18 +142,23 @@ fn a_lost_device_is_an_error() {
     let gpu = Arc::new(Gpu::open(None).unwrap());
     let mut folds = folds(&gpu, gpu.limits());
     let [case, _] = cases();
-    let mut window = case.window(&folds[0], gpu.limits(), 0).unwrap();
+    let mut window = case.window(&folds[0], gpu.limits(), None, 0).unwrap();
     let runs = &case.runs;
     window.add(&folds[0], &runs[0].1, &|| false).unwrap();
     gpu.abandon();
     let lost = |result: Result<(), EngineError>| assert!(matches!(result, Err(EngineError::Device(_))), "{result:?}");
     lost((0..4).try_for_each(|i| window.add(&folds[0], &runs[i].1, &|| false)));
     window.close(5);
-    lost(window.take().map(drop));
+    lost(window.take(&|| false).map(drop));
     let voxels: usize = PATCH.iter().product();
     lost(folds[0].run(&vec![0.0; 2 * voxels], &mut vec![0.0; 6 * voxels], &|| false));
-    lost(case.window(&folds[0], gpu.limits(), 0).map(drop));
+    lost(case.window(&folds[0], gpu.limits(), None, 0).map(drop));
     let graph = graph(&Config::preset(Preset::S, Generation::V2, 3, 6, 2, 9)).unwrap();
     let plan = lower(&graph, &noise_weights(&graph), PATCH, Heads::Features, gpu.limits()).unwrap();
     lost(GpuRunner::new(gpu, plan).map(drop));
+}
+
+#[test]
+fn this_device_passes_the_check_of_windows() {
+    crate::selftest_window::check_window(&gpu()).unwrap();
 }

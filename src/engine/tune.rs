@@ -14,15 +14,19 @@ use serde::{Deserialize, Serialize};
 use crate::device::Device;
 use crate::gpu::{Gpu, GpuRunner};
 use crate::kernels::{Gemm, Sharing};
-use crate::plan::{Heads, Limits, lower};
+use crate::matrix::Matrix;
+use crate::plan::{Heads, Limits, Precision, lower};
 use crate::runner::EngineError;
-use crate::selftest::{noise, noise_weights, same_result};
+use crate::selftest::{check_network, noise, noise_weights, same_result};
 
 /// What plans for one adapter and driver should prefer; the parts of [`Limits`] that are a matter of speed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tuning {
     /// Shape of `expand` and `compress`.
     pub gemm: Gemm,
+    /// Their shape in half precision, where matrix units are faster.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub half_gemm: Option<Gemm>,
     /// Blocks of fewer channels do not store their expanded activation as a whole.
     pub store_hidden_channels: usize,
     /// What they do instead: expand into slabs of this size, or, if 0, into registers, twice.
@@ -31,12 +35,10 @@ pub struct Tuning {
 
 impl fmt::Display for Tuning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Gemm { voxels, lanes, rows, sharing } = self.gemm;
-        let sharing = match sharing {
-            Sharing::Workgroup { .. } => "workgroup memory",
-            Sharing::Subgroup => "subgroups",
-        };
-        write!(f, "products of {lanes} voxels x {} outputs a thread, {voxels} voxels a tile, through {sharing}; ", 4 * rows)?;
+        write!(f, "{}; ", self.products_in_words(Precision::F32))?;
+        if self.half_gemm.is_some() {
+            write!(f, "in half precision {}; ", self.products_in_words(Precision::F16))?;
+        }
         match self.store_hidden_channels {
             0 => f.write_str("expanded activations stored")?,
             usize::MAX => f.write_str("expanded activations never stored")?,
@@ -57,19 +59,66 @@ const RUNS: usize = 3;
 impl Tuning {
     /// What `limits` prefer.
     pub fn of(limits: &Limits) -> Self {
-        let Limits { gemm, store_hidden_channels, slab_hidden_bytes, .. } = *limits;
-        Self { gemm, store_hidden_channels, slab_hidden_bytes }
+        let Limits { gemm, half_gemm, store_hidden_channels, slab_hidden_bytes, .. } = *limits;
+        Self { gemm, half_gemm, store_hidden_channels, slab_hidden_bytes }
     }
 
     /// `limits` with these preferences.
     pub fn apply(self, limits: Limits) -> Limits {
-        let Self { gemm, store_hidden_channels, slab_hidden_bytes } = self;
-        Limits { gemm, store_hidden_channels, slab_hidden_bytes, ..limits }
+        let Self { gemm, half_gemm, store_hidden_channels, slab_hidden_bytes } = self;
+        Limits { gemm, half_gemm, store_hidden_channels, slab_hidden_bytes, ..limits }
     }
 
-    /// Whether a device could have been tuned to this: what a file says is not trusted.
-    pub(crate) fn is_possible(&self, limits: &Limits) -> bool {
-        shapes(limits).contains(&self.gemm) && [0, SLAB_BYTES, limits.slab_hidden_bytes].contains(&self.slab_hidden_bytes)
+    /// Whether a device with these limits and matrix units could have been tuned to this: what a file says is not trusted.
+    pub(crate) fn is_possible(&self, limits: &Limits, matrices: &[Matrix], subgroups: [u32; 2]) -> bool {
+        let known = |gemm: &Gemm, precision| match gemm.matrix() {
+            Some(matrix) => matrices.contains(&matrix) && matrix.serves(precision) && matrix.shapes(subgroups).contains(gemm),
+            None => shapes(limits).contains(gemm),
+        };
+        known(&self.gemm, Precision::F32)
+            && self.half_gemm.is_none_or(|gemm| known(&gemm, Precision::F16))
+            && [0, SLAB_BYTES, limits.slab_hidden_bytes].contains(&self.slab_hidden_bytes)
+    }
+
+    /// Shape of products in a precision.
+    fn products(self, precision: Precision) -> Gemm {
+        match precision {
+            Precision::F32 => self.gemm,
+            Precision::F16 => self.half_gemm.unwrap_or(self.gemm),
+        }
+    }
+
+    /// The same with another shape for a precision.
+    fn with_products(self, precision: Precision, gemm: Gemm) -> Self {
+        match precision {
+            Precision::F32 => Self { gemm, ..self },
+            Precision::F16 => Self { half_gemm: Some(gemm), ..self },
+        }
+    }
+
+    /// How products run in a precision.
+    pub fn products_in_words(&self, precision: Precision) -> String {
+        let Gemm { voxels, lanes, rows, sharing } = self.products(precision);
+        let outputs = 4 * rows;
+        let sharing = match sharing {
+            Sharing::Workgroup { .. } => "workgroup memory",
+            Sharing::Subgroup => "subgroups",
+            Sharing::Cooperative { matrix, threads, .. } => {
+                return format!("products of {voxels} voxels x {outputs} outputs by {threads} threads, through {matrix} matrix units");
+            }
+        };
+        format!("products of {lanes} voxels x {outputs} outputs a thread, {voxels} voxels a tile, through {sharing}")
+    }
+
+    /// Whether products in this precision go through matrix units.
+    pub fn uses_matrices(&self, precision: Precision) -> bool {
+        self.products(precision).matrix().is_some()
+    }
+
+    /// The same where matrix units may not be used, or do not compute right.
+    pub(crate) fn without_matrices(self, plain: Gemm) -> Self {
+        let gemm = if self.gemm.matrix().is_some() { plain } else { self.gemm };
+        Self { gemm, half_gemm: self.half_gemm.filter(|gemm| gemm.matrix().is_none()), ..self }
     }
 }
 
@@ -174,6 +223,40 @@ pub(crate) fn tune(gpu: &Arc<Gpu>, budget: Duration) -> Result<Tuning, EngineErr
     Ok(best)
 }
 
+/// The fastest shape of matrix units in every precision that has some, if it beats what `plain` prefers there, or if it `must` be one;
+/// `None` if there is none. `gpu` was opened with them.
+pub(crate) fn tune_matrices(gpu: &Arc<Gpu>, plain: Tuning, budget: Duration, must: bool) -> Result<Option<Tuning>, EngineError> {
+    let deadline = Instant::now() + budget;
+    let base = Limits { store_hidden_bytes: u64::MAX, store_hidden_channels: 0, ..plain.apply(gpu.limits()) };
+    let deep = Probe::new(128, 512, [16, 16, 16])?;
+    let mut best = plain;
+    for precision in [Precision::F16, Precision::F32] {
+        let limits = Limits { precision, ..base };
+        let way = |gemm| Limits { store_hidden_channels: 0, ..best.with_products(precision, gemm).apply(limits) };
+        let units = gpu.matrices().iter().filter(|matrix| matrix.serves(precision));
+        let shapes: Vec<Gemm> = units.flat_map(|matrix| matrix.shapes(gpu.subgroup_sizes())).collect();
+        let rival = if must || shapes.is_empty() { None } else { deep.time(gpu, way(plain.products(precision))) };
+        let mut fastest = rival.map(|time| (time, None));
+        for gemm in shapes {
+            // A shape that was found already is not lost when time is up.
+            if Instant::now() >= deadline {
+                break;
+            }
+            let time = deep.time(gpu, way(gemm));
+            if let Some(time) = time.filter(|time| fastest.is_none_or(|(best, _)| *time < best))
+                && matches!(gpu.trial(|| check_network(gpu, &way(gemm), 3)), Some(Ok(())))
+            {
+                fastest = Some((time, Some(gemm)));
+            }
+        }
+        if let Some((_, Some(gemm))) = fastest {
+            best = best.with_products(precision, gemm);
+        }
+    }
+    gpu.check()?;
+    Ok((best != plain).then_some(best))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -184,13 +267,13 @@ mod tests {
         let gpu = devices().into_iter().find_map(|device| if let Device::Gpu(gpu) = device { Some(gpu) } else { None }).unwrap();
         let started = Instant::now();
         let found = tune(&gpu, Duration::from_millis(500)).unwrap();
-        assert!(found.is_possible(&gpu.limits()), "{found:?}");
+        assert!(found.is_possible(&gpu.limits(), &[], [8, 8]), "{found:?}");
         // One way that has begun is finished.
         assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
         let text = serde_json::to_string(&found).unwrap();
         assert_eq!(serde_json::from_str::<Tuning>(&text).unwrap(), found);
         let absurd = Tuning { gemm: Gemm { lanes: 3, ..found.gemm }, ..found };
-        assert!(!absurd.is_possible(&gpu.limits()));
+        assert!(!absurd.is_possible(&gpu.limits(), &[], [8, 8]));
     }
 
     #[test]

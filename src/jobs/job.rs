@@ -193,6 +193,9 @@ pub struct BenchJob {
     /// "f32" or "f16".
     #[serde(default = "default_precision")]
     pub precision: String,
+    /// "auto" as `segment` would choose, "plain", or "cooperative": matrix units, whether or not they are faster.
+    #[serde(default = "default_gemm")]
+    pub gemm: String,
     /// Shows what would run instead of running it.
     #[serde(default)]
     pub plan: bool,
@@ -384,6 +387,10 @@ fn yes() -> bool {
 
 fn default_step_size() -> f64 {
     0.5
+}
+
+fn default_gemm() -> String {
+    "auto".to_owned()
 }
 
 fn default_precision() -> String {

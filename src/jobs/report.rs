@@ -277,6 +277,9 @@ pub struct AdapterSummary {
     pub f16: bool,
     /// Subgroup operations.
     pub subgroups: bool,
+    /// Block products of matrix units that kernels can use, e.g. "16x16x16 f16->f32".
+    #[serde(default)]
+    pub matrices: Vec<String>,
     /// What to know before trusting it.
     pub warning: Option<String>,
     /// Why it cannot run the network, or on which kernels it disagrees with the CPU engine.
@@ -344,6 +347,9 @@ pub struct BenchReport {
     pub plan_mib: u64,
     /// How activations are stored.
     pub precision: String,
+    /// How pointwise products run on a graphics device, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub products: Option<String>,
     /// The launches of a tile as text, where asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<String>,

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use engine::{EngineError, GpuWindow, OutputPlanes, Runner, TileRun, WindowShape, tile_accumulate, tile_extract};
+use engine::{EngineError, Finished, GpuWindow, OutputPlanes, Runner, TileRun, WindowShape, plane_mean, tile_accumulate, tile_extract};
 use rayon::prelude::*;
 
 use crate::error::PipelineError;
@@ -16,14 +16,19 @@ pub(crate) trait Sums {
     /// No later tile touches planes before `end`.
     fn close(&mut self, end: usize);
 
-    /// The next closed plane, (channels and sum of weights, rows, columns); none when there is none yet to wait for.
-    fn take(&mut self) -> Result<Option<Vec<f32>>, EngineError>;
+    /// The next plane that is finished; none when there is none yet to wait for.
+    fn take(&mut self, cancelled: &dyn Fn() -> bool) -> Result<Option<Finished>, EngineError>;
 
     /// Takes the memory of a plane back.
     fn recycle(&mut self, plane: Vec<f32>);
 
     /// Whether they are as they were when a network has failed.
     fn survive(&self) -> bool;
+
+    /// Bytes that came back from a device so far.
+    fn read_bytes(&self) -> u64 {
+        0
+    }
 }
 
 /// Sums on a graphics device.
@@ -37,8 +42,8 @@ impl Sums for GpuWindow {
         GpuWindow::close(self, end);
     }
 
-    fn take(&mut self) -> Result<Option<Vec<f32>>, EngineError> {
-        GpuWindow::take(self)
+    fn take(&mut self, cancelled: &dyn Fn() -> bool) -> Result<Option<Finished>, EngineError> {
+        GpuWindow::take(self, cancelled)
     }
 
     fn recycle(&mut self, plane: Vec<f32>) {
@@ -47,6 +52,10 @@ impl Sums for GpuWindow {
 
     fn survive(&self) -> bool {
         false
+    }
+
+    fn read_bytes(&self) -> u64 {
+        GpuWindow::read_bytes(self)
     }
 }
 
@@ -105,12 +114,12 @@ impl Sums for Band<'_> {
         self.closed = self.closed.max(end);
     }
 
-    fn take(&mut self) -> Result<Option<Vec<f32>>, EngineError> {
+    fn take(&mut self, _cancelled: &dyn Fn() -> bool) -> Result<Option<Finished>, EngineError> {
         if self.first == self.closed {
             return Ok(None);
         }
         self.first += 1;
-        Ok(self.planes.pop_front())
+        Ok(self.planes.pop_front().map(Finished::Sums))
     }
 
     fn recycle(&mut self, plane: Vec<f32>) {
@@ -124,17 +133,9 @@ impl Sums for Band<'_> {
 
 /// Weighted sums become means; the sum of weights, which came last, is gone.
 pub(crate) fn finish_plane(mut plane: Vec<f32>, channels: usize) -> Result<Vec<f32>, PipelineError> {
-    let finite = divide_by_weights(&mut plane, channels);
-    plane.truncate(plane.len() / (channels + 1) * channels);
+    let end = plane.len() / (channels + 1) * channels;
+    let (values, weights) = plane.split_at_mut(end);
+    let finite = plane_mean(values, weights);
+    plane.truncate(end);
     if finite { Ok(plane) } else { Err(PipelineError::NotFiniteOutput) }
-}
-
-/// Divides the channels of a plane by the sum of weights, which comes last; whether all means are finite.
-pub(crate) fn divide_by_weights(plane: &mut [f32], channels: usize) -> bool {
-    let area = plane.len() / (channels + 1);
-    let (values, weights) = plane.split_at_mut(channels * area);
-    values.par_chunks_mut(area).all(|channel| {
-        channel.iter_mut().zip(&*weights).for_each(|(value, weight)| *value /= weight);
-        channel.iter().all(|value| value.is_finite())
-    })
 }

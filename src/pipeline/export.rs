@@ -5,6 +5,7 @@
 
 use std::ops::Range;
 
+use engine::{Labelling, LinearHead, Pick, Tap};
 use mednext::{InferencePlan, LabelRule, ModelLabels};
 use ndarray::parallel::prelude::*;
 use ndarray::{Array2, Array3, Array4, ArrayView3, ArrayView4, Axis, s};
@@ -19,6 +20,7 @@ use crate::preprocess::Frame;
 use crate::resample::thick_axis;
 use crate::seams::Seams;
 use crate::spline::{Pair, Taps};
+use crate::window::Plane;
 
 /// Class probabilities of a one-voxel thick part of the scan. Voxels that no part covers lie outside the non-zero region:
 /// background, with certainty.
@@ -41,8 +43,8 @@ pub(crate) struct Exporter<'a> {
     /// What each position of the crop reads, along each axis.
     pairs: [Vec<Pair>; 3],
     seams: Seams,
-    /// Whole planes received.
-    received: usize,
+    /// Whole planes of the crop written so far, where planes come whole.
+    planes: usize,
     /// Voxels of the crop written so far.
     written: usize,
     labels: LabelVoxels,
@@ -72,7 +74,7 @@ impl<'a> Exporter<'a> {
             ensemble,
             pairs: std::array::from_fn(|a| Taps::new(frame.size[a], crop_size[a], spline(a)).pairs()),
             seams: Seams::new([0, 1, 2], frame.size),
-            received: 0,
+            planes: 0,
             written: 0,
             labels: LabelVoxels::zeros(frame.order.permute_back(frame.scan_size), max_value),
             probabilities,
@@ -90,12 +92,46 @@ impl<'a> Exporter<'a> {
         Self { seams: Seams::new(order, self.frame.size), ..self }
     }
 
-    /// Takes the next whole plane (channels, rows, columns) and returns memory to reuse.
-    pub(crate) fn push(&mut self, plane: Vec<f32>) -> Result<Option<Vec<f32>>, PipelineError> {
-        let (z, [_, rows, columns]) = (self.received, self.frame.size);
-        self.received += 1;
-        let values = Array4::from_shape_vec((1, self.ensemble.channels, rows, columns), plane).expect("a plane has its size");
-        self.push_brick(Brick { index: [z, 0, 0], region: Region { start_zyx: [z, 0, 0], end_zyx: [z + 1, rows, columns] }, values })
+    /// How a device may do the same, as far as labels go.
+    pub(crate) fn labelling(&self) -> Labelling {
+        let tap = |pair: &Pair| Tap { first: pair.first as u32, last: pair.last as u32, weight: pair.weight };
+        let (pick, values) = match self.rule {
+            LabelRule::Argmax => (Pick::Largest, (0..self.ensemble.classes).map(|class| class as u16).collect()),
+            LabelRule::Regions { values } => (Pick::LastPositive, values.clone()),
+        };
+        let head = self.ensemble.head.as_ref();
+        Labelling {
+            taps: std::array::from_fn(|a| self.pairs[a].iter().map(tap).collect()),
+            head: head.map(|head| LinearHead { weight_kc: head.weight_kc.clone(), bias: head.bias.clone() }),
+            pick,
+            values,
+        }
+    }
+
+    /// Takes the next plane and returns memory to reuse: means of the model's plane `z`, or labels of the crop's.
+    pub(crate) fn push(&mut self, z: usize, plane: Plane) -> Result<Option<Vec<f32>>, PipelineError> {
+        let means = match plane {
+            Plane::Means(means) => means,
+            Plane::Labels(labels) => {
+                self.push_labels(z, labels);
+                return Ok(None);
+            }
+        };
+        let [_, rows, columns] = self.frame.size;
+        let values = Array4::from_shape_vec((1, self.ensemble.channels, rows, columns), means).expect("a plane has its size");
+        let region = Region { start_zyx: [z, 0, 0], end_zyx: [z + 1, rows, columns] };
+        let spare = self.push_brick(Brick { index: [z, 0, 0], region, values })?;
+        self.planes = self.planes.max(self.pairs[0].partition_point(|pair| pair.last <= z));
+        Ok(spare)
+    }
+
+    /// Writes a whole plane of the crop.
+    fn push_labels(&mut self, z: usize, labels: Vec<u16>) {
+        let Region { start_zyx: start, end_zyx: end } = self.frame.crop;
+        let plane = Array2::from_shape_vec((end[1] - start[1], end[2] - start[2]), labels).expect("a plane has its size");
+        let part = Region { start_zyx: [start[0] + z, start[1], start[2]], end_zyx: [start[0] + z + 1, end[1], end[2]] };
+        self.store(&part, &plane);
+        self.planes = z + 1;
     }
 
     /// Takes the next brick, writes the voxels of the crop whose upper model neighbours lie in it, and returns memory to reuse.
@@ -104,7 +140,9 @@ impl<'a> Exporter<'a> {
             let below = |end: usize| self.pairs[axis].partition_point(|pair| pair.last < end);
             below(brick.region.start_zyx[axis])..below(brick.region.end_zyx[axis])
         };
-        let [planes, rows, columns] = [inside(0), inside(1), inside(2)];
+        let [mut planes, rows, columns] = [inside(0), inside(1), inside(2)];
+        // Planes that a device has labelled before it failed stay.
+        planes.start = planes.start.max(self.planes).min(planes.end);
         if !rows.is_empty() && !columns.is_empty() {
             self.write(&brick, planes, rows, columns)?;
         }

@@ -57,6 +57,14 @@ impl Layout {
         self.in_order(self.ranges(|piece, a| piece.last_tile < tile[a], |piece, a| piece.last_tile <= tile[a]))
     }
 
+    /// Indices of the tiles that cover a brick, in the order they run.
+    pub(crate) fn covering(&self, brick: [usize; 3]) -> impl Iterator<Item = [usize; 3]> {
+        self.in_order(std::array::from_fn(|a| {
+            let piece = &self.pieces[a][brick[a]];
+            piece.first_tile..piece.last_tile + 1
+        }))
+    }
+
     /// The voxels of a brick.
     pub(crate) fn region(&self, brick: [usize; 3]) -> Region {
         let voxels = |a: usize| &self.pieces[a][brick[a]].voxels;

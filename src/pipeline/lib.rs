@@ -22,10 +22,13 @@ mod resample_labels;
 mod seams;
 mod segment;
 mod spline;
+mod strips;
 #[cfg(test)]
 mod testkit;
 #[cfg(test)]
 mod tests_golden;
+#[cfg(test)]
+mod tests_labels;
 #[cfg(test)]
 mod tests_segment;
 #[cfg(test)]
@@ -44,7 +47,7 @@ pub use predict::{FoldRunner, Head, preferred_output};
 pub use preprocess::{Frame, Preprocessed, preprocess};
 pub use resample::{resample_image, resampled_size, thick_axis};
 pub use resample_labels::resample_labels;
-pub use segment::{Hooks, PreparedCase, Progress, SegmentOptions, Segmentation, Stage, prepare, segment, segment_prepared, segment_with};
+pub use segment::{Hooks, PreparedCase, Progress, SegmentOptions, Segmentation, prepare, segment_prepared};
 pub use spline::MAX_ORDER;
 pub use tiles::{MIN_STEP, TileGrid, gaussian, mirrorings};
 pub use window::{DeviceFailure, Recover};

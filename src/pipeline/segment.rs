@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use engine::Cancelled;
 use mednext::{InferencePlan, ModelLabels};
 use volume::{Geometry, LabelMap, LabelTable, Scan};
 
@@ -24,31 +23,22 @@ pub struct SegmentOptions {
     pub mirror: bool,
     /// Bytes that image and sums may take of a graphics device besides the networks; more is kept in host memory.
     pub device_bytes: Option<u64>,
+    /// Whether a graphics device that has the sums makes the labels too; where that is faster, if it is not said.
+    pub label_on_device: Option<bool>,
 }
 
 impl Default for SegmentOptions {
     fn default() -> Self {
-        Self { step_size: 0.5, mirror: true, device_bytes: None }
+        Self { step_size: 0.5, mirror: true, device_bytes: None, label_on_device: None }
     }
 }
 
-/// What is being done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stage {
-    /// Cropping, normalising and resampling the scan.
-    Preprocess,
-    /// Running the networks; finished parts are resampled and labelled meanwhile.
-    Predict,
-}
-
-/// How far a stage is.
+/// How far the networks are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
-    /// Which stage.
-    pub stage: Stage,
-    /// Steps done; network runs in [`Stage::Predict`].
+    /// Network runs done.
     pub done: usize,
-    /// Steps in all.
+    /// Network runs in all.
     pub total: usize,
 }
 
@@ -65,9 +55,9 @@ pub struct Segmentation {
 
 /// Ways in and out while a case runs.
 pub struct Hooks<'a> {
-    /// Told after every step.
+    /// Told after every network run.
     pub progress: &'a mut dyn FnMut(Progress),
-    /// Asked before every step; the networks ask during a tile as well.
+    /// Asked before every network run, and by the networks during it.
     pub cancelled: &'a (dyn Fn() -> bool + Sync),
     /// Receives class probabilities, which are computed only for it.
     pub probabilities: Option<&'a mut ProbabilitySink<'a>>,
@@ -77,40 +67,6 @@ pub struct Hooks<'a> {
     pub parts: Option<&'a mut PartSink<'a>>,
     /// Asked for the networks again, on another device, when theirs has failed; without it the case fails.
     pub recover: Option<&'a mut Recover<'a>>,
-}
-
-/// Segments one case: one scan per image channel, in the order of the plan.
-///
-/// The scans are taken to free them as soon as the network's input is made.
-pub fn segment(
-    scans: Vec<Scan>,
-    plan: &InferencePlan,
-    labels: &ModelLabels,
-    folds: &mut [FoldRunner],
-    options: &SegmentOptions,
-    progress: &mut dyn FnMut(Progress),
-    cancelled: &(dyn Fn() -> bool + Sync),
-) -> Result<Segmentation, PipelineError> {
-    let hooks = Hooks { progress, cancelled, probabilities: None, tiles: None, parts: None, recover: None };
-    segment_with(scans, plan, labels, folds, options, hooks)
-}
-
-/// [`segment`] with all hooks.
-pub fn segment_with(
-    scans: Vec<Scan>,
-    plan: &InferencePlan,
-    labels: &ModelLabels,
-    folds: &mut [FoldRunner],
-    options: &SegmentOptions,
-    hooks: Hooks<'_>,
-) -> Result<Segmentation, PipelineError> {
-    (hooks.progress)(Progress { stage: Stage::Preprocess, done: 0, total: 1 });
-    let case = prepare(scans, plan)?;
-    if (hooks.cancelled)() {
-        return Err(Cancelled.into());
-    }
-    (hooks.progress)(Progress { stage: Stage::Preprocess, done: 1, total: 1 });
-    segment_prepared(case, plan, labels, folds, options, hooks)
 }
 
 /// A case as its networks see it: all that can be done before the device is free.
@@ -127,7 +83,8 @@ impl PreparedCase {
     }
 }
 
-/// Crops, normalises and resamples a case.
+/// Crops, normalises and resamples a case: one scan per image channel, in the order of the plan. Takes the scans to free them as soon
+/// as the networks' input is made.
 pub fn prepare(scans: Vec<Scan>, plan: &InferencePlan) -> Result<PreparedCase, PipelineError> {
     let started = Instant::now();
     let geometry = scans.first().map(|scan| scan.geometry.clone());
@@ -145,26 +102,31 @@ pub fn segment_prepared(
     hooks: Hooks<'_>,
 ) -> Result<Segmentation, PipelineError> {
     let Hooks { progress, cancelled, probabilities, tiles: tile_sink, parts, recover } = hooks;
-    let PreparedCase { geometry, input, time: _ } = case;
+    let PreparedCase { geometry, input: Preprocessed { channels, frame }, time: _ } = case;
     let ensemble = Ensemble::new(folds, plan.patch_size)?;
-    let grid = TileGrid::new(input.frame.size, plan.patch_size, options.step_size)?;
+    let grid = TileGrid::new(frame.size, plan.patch_size, options.step_size)?;
     let mirror_axes: &[usize] = if options.mirror { &plan.mirror_axes } else { &[] };
-    let window =
-        Window { image: &input.channels, grid, mirrorings: mirrorings(mirror_axes), device_bytes: options.device_bytes, cancelled };
-    let (tiles, runs) = (window.grid.count(), window.runs(folds.len()));
-    tracing::debug!(tiles, runs, channels = ensemble.channels, "sliding window");
     // A shorter borrow of the sink, so that the exporter may also borrow what is made here.
     let probabilities = probabilities.map(|sink| -> &mut ProbabilitySink<'_> { sink });
-    let mut exporter = Exporter::new(&input.frame, &ensemble, labels, plan, probabilities)?;
+    // Probabilities and doubt come from the sums, so these must come back.
+    let labels_only = probabilities.is_none() && parts.is_none();
+    let mut exporter = Exporter::new(&frame, &ensemble, labels, plan, probabilities)?;
     exporter = exporter.with_parts(parts.map(|sink| -> &mut PartSink<'_> { sink }));
-    let mut next = Tiles {
-        sink: tile_sink.map(|sink| -> &mut TileSink<'_> { sink }),
-        frame: &input.frame,
-        patch: window.grid.patch,
-        origins: Vec::new(),
+    let device_is_faster = || folds.iter_mut().all(|fold| fold.runner.gpu().is_some_and(|runner| runner.labels_fast()));
+    let on_device = labels_only && options.label_on_device.unwrap_or_else(device_is_faster);
+    let window = Window {
+        grid,
+        mirrorings: mirrorings(mirror_axes),
+        labelling: on_device.then(|| exporter.labelling()),
+        device_bytes: options.device_bytes,
+        cancelled,
     };
+    let (tiles, runs) = (window.grid.count(), window.runs(folds.len()));
+    tracing::debug!(tiles, runs, channels = ensemble.channels, on_device, "sliding window");
     let in_planes = folds.iter_mut().any(|fold| fold.runner.gpu().is_some());
     let layout = (!in_planes).then(|| Layout::new(&window.grid));
+    let mut next =
+        Tiles { sink: tile_sink.map(|sink| -> &mut TileSink<'_> { sink }), frame: &frame, patch: window.grid.patch, origins: Vec::new() };
     if next.sink.is_some() {
         next.origins = match &layout {
             None => (0..runs).map(|run| window.run_at(run, &ensemble).1.origin).collect(),
@@ -176,19 +138,19 @@ pub fn segment_prepared(
     }
     next.next(0);
     let mut on_run = |done| {
-        progress(Progress { stage: Stage::Predict, done, total: runs });
+        progress(Progress { done, total: runs });
         next.next(done);
     };
     if let Some(layout) = layout {
         exporter = exporter.in_order(layout.order);
-        window.predict_bricks(&layout, folds, &ensemble, &mut on_run, &mut |brick| exporter.push_brick(brick).map(drop))?;
+        window.predict_bricks(&layout, channels, folds, &ensemble, &mut on_run, &mut |brick| exporter.push_brick(brick).map(drop))?;
     } else {
         let callbacks = Callbacks {
             on_run: &mut on_run,
-            on_plane: &mut |plane| exporter.push(plane),
+            on_plane: &mut |z, plane| exporter.push(z, plane),
             recover: recover.map(|recover| -> &mut Recover<'_> { recover }),
         };
-        window.predict(folds, &ensemble, callbacks)?;
+        window.predict(&channels, folds, &ensemble, callbacks)?;
     }
 
     let table = LabelTable::from_names(labels.names.iter().map(|label| (label.value, label.name.clone())));

@@ -7,9 +7,11 @@ use glam::{DMat3, DVec3};
 use mednext::{Channel, InferencePlan, LabelRule, ModelLabels, NamedLabel, Normalization, Resampling};
 use ndarray::{ArrayD, IxDyn};
 use safetensors::{Dtype, SafeTensors};
-use volume::{Geometry, Orientation};
+use volume::{Geometry, Orientation, Scan};
 
+use crate::error::PipelineError;
 use crate::predict::FoldRunner;
+use crate::segment::{Hooks, SegmentOptions, Segmentation, prepare, segment_prepared};
 
 /// A one-channel plan at 1 mm that changes no intensity.
 pub(crate) fn plan(patch_size: [usize; 3]) -> InferencePlan {
@@ -32,6 +34,18 @@ pub(crate) fn argmax_labels(classes: usize) -> ModelLabels {
         names: (1..classes as u16).map(|value| NamedLabel { name: format!("label {value}"), value }).collect(),
         rule: LabelRule::Argmax,
     }
+}
+
+/// One scan to its mask.
+pub(crate) fn segment(
+    scan: Scan,
+    plan: &InferencePlan,
+    labels: &ModelLabels,
+    folds: &mut [FoldRunner],
+    options: SegmentOptions,
+    hooks: Hooks<'_>,
+) -> Result<Segmentation, PipelineError> {
+    segment_prepared(prepare(vec![scan], plan)?, plan, labels, folds, &options, hooks)
 }
 
 /// A grid of 1 mm whose axes point along the patient's.

@@ -14,6 +14,7 @@ use crate::resample::{resample_image, resampled_size};
 use crate::resample_labels::resample_labels;
 use crate::testkit::{self, Affine, affine_fold, golden_bytes, golden_json, nifti_voxels, tensor};
 use crate::tiles::{TileGrid, gaussian};
+use crate::window::Plane;
 
 fn three(array: &ArrayViewD<'_, f32>) -> Array3<f32> {
     array.to_owned().into_dimensionality::<Ix3>().unwrap()
@@ -143,8 +144,8 @@ fn end_to_end_export_of_nnunets_logits() {
     let ensemble = Ensemble::new(&folds, plan.patch_size).unwrap();
     let labels = testkit::argmax_labels(4);
     let mut exporter = Exporter::new(&ready.frame, &ensemble, &labels, &plan, None).unwrap();
-    for plane in logits.axis_iter(Axis(1)) {
-        exporter.push(plane.iter().copied().collect()).unwrap();
+    for (z, plane) in logits.axis_iter(Axis(1)).enumerate() {
+        exporter.push(z, Plane::Means(plane.iter().copied().collect())).unwrap();
     }
     let found = exporter.finish();
     let expected = nifti_voxels("e2e/seg_nomirror.nii.gz");

@@ -12,12 +12,12 @@ use crate::layout::Layout;
 use crate::predict::{Ensemble, FoldRunner, Head};
 use crate::preprocess::preprocess;
 use crate::resample::resample_image;
-use crate::segment::{Hooks, SegmentOptions, Segmentation, Stage, segment, segment_with};
-use crate::testkit::{self, Affine, affine_fold, argmax_labels};
+use crate::segment::{Hooks, Progress, SegmentOptions, Segmentation};
+use crate::testkit::{self, Affine, affine_fold, argmax_labels, segment};
 use crate::tiles::{TileGrid, gaussian, mirrorings};
 use crate::window::Window;
 
-const PLAIN: SegmentOptions = SegmentOptions { step_size: 0.5, mirror: false, device_bytes: None };
+const PLAIN: SegmentOptions = SegmentOptions { step_size: 0.5, mirror: false, device_bytes: None, label_on_device: None };
 
 fn scan(size: [usize; 3], spacing: [f64; 3]) -> Scan {
     let wave = |z: usize, y: usize, x: usize| ((z as f32 * 0.9).sin() + (y as f32 * 0.7).cos() + (x as f32 * 0.4).sin()) * 2.0;
@@ -38,7 +38,14 @@ fn run(
     folds: &mut [FoldRunner],
     options: SegmentOptions,
 ) -> Result<Segmentation, PipelineError> {
-    segment(vec![scan], plan, labels, folds, &options, &mut |_| {}, &|| false)
+    segment(
+        scan,
+        plan,
+        labels,
+        folds,
+        options,
+        Hooks { progress: &mut |_| {}, cancelled: &|| false, probabilities: None, tiles: None, parts: None, recover: None },
+    )
 }
 
 /// Inner network followed by its head, voxel by voxel.
@@ -169,7 +176,7 @@ proptest! {
                 parts: Some(&mut part),
                 recover: None,
             };
-            segment_with(vec![scan(size, spacing)], &plan, &argmax_labels(3), &mut [affine_fold(network.clone())], &options, hooks)
+            segment(scan(size, spacing), &plan, &argmax_labels(3), &mut [affine_fold(network.clone())], options, hooks)
         };
         let found = match found {
             Err(PipelineError::TooThin { .. }) => return Ok(()),
@@ -208,8 +215,7 @@ fn averages(image: &Array3<f32>, patch: [usize; 3], order: [usize; 3], mirror: &
     let size: [usize; 3] = image.dim().into();
     let grid = TileGrid::new(size, patch, 0.5).unwrap();
     let layout = Layout::with_order(&grid, order);
-    let window =
-        Window { image: std::slice::from_ref(image), grid, mirrorings: mirrorings(mirror), device_bytes: None, cancelled: &|| false };
+    let window = Window { grid, mirrorings: mirrorings(mirror), labelling: None, device_bytes: None, cancelled: &|| false };
     let mut folds = [affine_fold(tilted(patch, &[1.0, -0.5])), affine_fold(tilted(patch, &[0.3, 0.8]))];
     let ensemble = Ensemble::new(&folds, patch).unwrap();
     let mut result = Array4::from_elem((2, size[0], size[1], size[2]), f32::NAN);
@@ -220,7 +226,7 @@ fn averages(image: &Array3<f32>, patch: [usize; 3], order: [usize; 3], mirror: &
         part.assign(&brick.values.permuted_axes([1, 0, 2, 3]));
         Ok(())
     };
-    window.predict_bricks(&layout, &mut folds, &ensemble, &mut |_| {}, &mut collect).unwrap();
+    window.predict_bricks(&layout, vec![image.clone()], &mut folds, &ensemble, &mut |_| {}, &mut collect).unwrap();
     result
 }
 
@@ -331,26 +337,19 @@ fn progress_counts_every_run_and_cancel_stops_at_once() {
     let plan = testkit::plan([8, 8, 8]);
     let mut folds = [affine_fold(Affine::new([8, 8, 8], &[1.0, 2.0]))];
     let mut steps = Vec::new();
-    let found = segment(
-        vec![scan([12, 9, 20], [1.0; 3])],
-        &plan,
-        &argmax_labels(2),
-        &mut folds,
-        &SegmentOptions::default(),
-        &mut |p| steps.push(p),
-        &|| false,
-    )
-    .unwrap();
-    let predicted: Vec<usize> = steps.iter().filter(|p| p.stage == Stage::Predict).map(|p| p.done).collect();
-    assert_eq!(predicted, (1..=found.runs).collect::<Vec<_>>());
-    assert!(steps.iter().all(|p| p.done <= p.total));
+    let case = || scan([12, 9, 20], [1.0; 3]);
+    let hooks =
+        Hooks { progress: &mut |p| steps.push(p), cancelled: &|| false, probabilities: None, tiles: None, parts: None, recover: None };
+    let found = segment(case(), &plan, &argmax_labels(2), &mut folds, SegmentOptions::default(), hooks).unwrap();
+    assert_eq!(steps, (1..=found.runs).map(|done| Progress { done, total: found.runs }).collect::<Vec<_>>());
 
     let runs = std::sync::atomic::AtomicUsize::new(0);
     let stop = || runs.fetch_add(1, std::sync::atomic::Ordering::Relaxed) > 3;
     let mut seen = 0;
-    let stopped = segment(vec![scan([12, 9, 20], [1.0; 3])], &plan, &argmax_labels(2), &mut folds, &PLAIN, &mut |p| seen = p.done, &stop);
+    let hooks = Hooks { progress: &mut |p| seen = p.done, cancelled: &stop, probabilities: None, tiles: None, parts: None, recover: None };
+    let stopped = segment(case(), &plan, &argmax_labels(2), &mut folds, PLAIN, hooks);
     assert!(matches!(stopped, Err(PipelineError::Cancelled(Cancelled))));
-    assert!(seen <= 3);
+    assert_eq!(seen, 4);
 }
 
 #[test]

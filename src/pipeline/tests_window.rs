@@ -13,7 +13,7 @@ use crate::predict::{Ensemble, FoldRunner, Head};
 use crate::testkit::{Affine, affine_fold};
 use crate::tests_golden::end_to_end;
 use crate::tiles::{TileGrid, mirrorings};
-use crate::window::{Callbacks, DeviceFailure, Recover, Window};
+use crate::window::{Callbacks, DeviceFailure, Plane, Recover, Window};
 
 /// Hides that a runner could hold the sums.
 struct OnHost(Box<dyn Runner>);
@@ -65,14 +65,14 @@ impl Runner for Failing {
     }
 }
 
-fn gpu() -> Device {
+pub(crate) fn gpu() -> Device {
     Device::Gpu(Arc::new(Gpu::open(None).expect("GPU tests need a Vulkan, Metal or DX12 driver: tests/vulkan.sh installs one")))
 }
 
-const PATCH: [usize; 3] = [16, 16, 32];
+pub(crate) const PATCH: [usize; 3] = [16, 16, 32];
 
 /// Two folds of a network with two inputs: logits, or features with more classes after the head.
-fn folds(device: &Device, output: TileOutput) -> Vec<FoldRunner> {
+pub(crate) fn folds(device: &Device, output: TileOutput) -> Vec<FoldRunner> {
     let mut config = Config::preset(Preset::S, Generation::V2, 3, 5, 2, 3);
     config.blocks = [1, 0, 0, 0, 0, 0, 0, 0, 1];
     let first = noise_weights(&graph(&config).unwrap());
@@ -88,7 +88,7 @@ fn folds(device: &Device, output: TileOutput) -> Vec<FoldRunner> {
     runners.into_iter().map(|runner| FoldRunner { runner, head: head.clone() }).collect()
 }
 
-fn on_host(folds: Vec<FoldRunner>) -> Vec<FoldRunner> {
+pub(crate) fn on_host(folds: Vec<FoldRunner>) -> Vec<FoldRunner> {
     folds.into_iter().map(|fold| FoldRunner { runner: Box::new(OnHost(fold.runner)), ..fold }).collect()
 }
 
@@ -98,32 +98,35 @@ fn image(size: [usize; 3], channels: usize) -> Vec<Array3<f32>> {
     (0..channels).map(|c| Array3::from_shape_fn(size, |(z, y, x)| wave(c, z, y, x))).collect()
 }
 
-fn window<'a>(image: &'a [Array3<f32>], patch: [usize; 3], mirror_axes: &[usize]) -> Window<'a> {
+fn window(image: &[Array3<f32>], patch: [usize; 3], mirror_axes: &[usize]) -> Window<'static> {
     let grid = TileGrid::new(image[0].dim().into(), patch, 0.5).unwrap();
-    Window { image, grid, mirrorings: mirrorings(mirror_axes), device_bytes: None, cancelled: &|| false }
+    Window { grid, mirrorings: mirrorings(mirror_axes), labelling: None, device_bytes: None, cancelled: &|| false }
 }
 
 /// All means in order, with something to do after every run.
 fn planes(
     window: &Window<'_>,
+    image: &[Array3<f32>],
     folds: &mut [FoldRunner],
     on_run: &mut dyn FnMut(usize),
     recover: Option<&mut Recover<'_>>,
 ) -> Result<Vec<Vec<f32>>, PipelineError> {
     let ensemble = Ensemble::new(folds, window.grid.patch)?;
     let mut planes = Vec::new();
-    let mut on_plane = |plane: Vec<f32>| {
+    let mut on_plane = |z: usize, plane: Plane| {
+        let Plane::Means(plane) = plane else { panic!("labels that nobody asked for") };
+        assert_eq!(z, planes.len());
         planes.push(plane.clone());
         Ok(Some(plane))
     };
     let recover = recover.map(|recover| -> &mut Recover<'_> { recover });
-    window.predict(folds, &ensemble, Callbacks { on_run, on_plane: &mut on_plane, recover })?;
+    window.predict(image, folds, &ensemble, Callbacks { on_run, on_plane: &mut on_plane, recover })?;
     Ok(planes)
 }
 
-fn undisturbed(window: &Window<'_>, mut folds: Vec<FoldRunner>) -> Vec<Vec<f32>> {
+fn undisturbed(window: &Window<'_>, image: &[Array3<f32>], mut folds: Vec<FoldRunner>) -> Vec<Vec<f32>> {
     let mut done = 0;
-    let planes = planes(window, &mut folds, &mut |run| done = run, None).unwrap();
+    let planes = planes(window, image, &mut folds, &mut |run| done = run, None).unwrap();
     assert_eq!(done, window.runs(folds.len()));
     planes
 }
@@ -151,10 +154,10 @@ fn the_device_sums_what_the_host_sums() {
         let window = window(&image, PATCH, &[0, 2]);
         let folds = || folds(&device, output);
         assert!(folds().iter_mut().all(|fold| fold.runner.gpu().is_some()));
-        let want = undisturbed(&window, on_host(folds()));
-        assert_same(&device, &undisturbed(&window, folds()), &want);
+        let want = undisturbed(&window, &image, on_host(folds()));
+        assert_same(&device, &undisturbed(&window, &image, folds()), &want);
         let without_room = Window { device_bytes: Some(100 << 10), ..window };
-        assert_same(&device, &undisturbed(&without_room, folds()), &want);
+        assert_same(&device, &undisturbed(&without_room, &image, folds()), &want);
     }
 }
 
@@ -170,7 +173,8 @@ fn the_device_sums_what_the_host_sums_for_the_golden_study() {
         vec![FoldRunner { runner, head: None }]
     };
     let window = window(&ready.channels, plan.patch_size, &[]);
-    assert_same(&device, &undisturbed(&window, folds()), &undisturbed(&window, on_host(folds())));
+    let image = &ready.channels;
+    assert_same(&device, &undisturbed(&window, image, folds()), &undisturbed(&window, image, on_host(folds())));
 }
 
 #[test]
@@ -179,7 +183,7 @@ fn a_network_that_fails_anywhere_changes_nothing() {
     let window = window(&image, [6, 4, 8], &[0]);
     let mut network = Affine::new([6, 4, 8], &[1.0, -0.5]);
     network.tilt = 1.5;
-    let want = undisturbed(&window, vec![affine_fold(network.clone())]);
+    let want = undisturbed(&window, &image, vec![affine_fold(network.clone())]);
     let runs = window.runs(1);
     let failing = |runs_left: usize| FoldRunner { runner: Box::new(Failing { inner: network.clone(), runs_left }), head: None };
     for first in 0..runs {
@@ -194,7 +198,7 @@ fn a_network_that_fails_anywhere_changes_nothing() {
             assert_eq!(run, last + 1);
             last = run;
         };
-        let found = planes(&window, &mut [failing(first)], &mut on_run, Some(&mut recover)).unwrap();
+        let found = planes(&window, &image, &mut [failing(first)], &mut on_run, Some(&mut recover)).unwrap();
         assert_eq!(found, want, "failed at {first}");
         assert_eq!(heard[0], DeviceFailure { reason: "injected".to_owned(), run: first + 1, runs });
         assert_eq!(heard.len(), if first + 3 < runs { 2 } else { 1 });
@@ -207,10 +211,10 @@ fn without_another_device_the_failure_is_the_answer() {
     let window = window(&image, [6, 4, 8], &[]);
     let failing = || [FoldRunner { runner: Box::new(Failing { inner: Affine::new([6, 4, 8], &[1.0]), runs_left: 2 }), head: None }];
     let failed = |found| matches!(found, Err(PipelineError::Engine(EngineError::Device(reason))) if reason == "injected");
-    assert!(failed(planes(&window, &mut failing(), &mut |_| {}, None)));
-    assert!(failed(planes(&window, &mut failing(), &mut |_| {}, Some(&mut |_| None))));
+    assert!(failed(planes(&window, &image, &mut failing(), &mut |_| {}, None)));
+    assert!(failed(planes(&window, &image, &mut failing(), &mut |_| {}, Some(&mut |_| None))));
     let mut other = |_: &DeviceFailure| Some(vec![affine_fold(Affine::new([6, 4, 8], &[1.0, 2.0]))]);
-    let refused = planes(&window, &mut failing(), &mut |_| {}, Some(&mut other));
+    let refused = planes(&window, &image, &mut failing(), &mut |_| {}, Some(&mut other));
     assert!(matches!(refused, Err(PipelineError::Folds(_))));
 }
 
@@ -220,7 +224,7 @@ fn a_device_lost_under_way_changes_nothing() {
     let image = image([44, 16, 32], 2);
     let window = window(&image, PATCH, &[2]);
     let output = TileOutput::Features;
-    let want = undisturbed(&window, folds(&gpu(), output));
+    let want = undisturbed(&window, &image, folds(&gpu(), output));
     let runs = window.runs(2);
     for (lost_at, on_cpu) in [(1, false), (runs / 2, false), (runs, false), (runs / 2 + 3, true)] {
         let first = gpu();
@@ -238,7 +242,7 @@ fn a_device_lost_under_way_changes_nothing() {
                 first.abandon();
             }
         };
-        let found = planes(&window, &mut networks, &mut on_run, Some(&mut recover)).unwrap();
+        let found = planes(&window, &image, &mut networks, &mut on_run, Some(&mut recover)).unwrap();
         assert_eq!(heard.get(), 1, "lost at {lost_at}");
         if on_cpu {
             assert!(difference(&found, &want) < 1e-4, "lost at {lost_at}");

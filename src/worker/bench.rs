@@ -1,8 +1,9 @@
 //! How fast a published network runs on this machine, with weights from a seed.
 
 use std::fs;
+use std::time::Duration;
 
-use engine::{Device, Heads, Limits, Precision, Profile, lower, noise_weights, profile};
+use engine::{Device, DeviceChoice, Heads, Limits, Precision, PrecisionChoice, Profile, lower, noise_weights, profile};
 use jobs::{BenchJob, BenchReport, Failure, FailureKind, KernelReport, Stage, TileTime};
 use mednext::{Config, Generation, Preset, graph};
 
@@ -10,6 +11,9 @@ use crate::eta::Eta;
 use crate::run::Run;
 use crate::tuning::{self, Measure};
 use crate::{failure, session};
+
+/// Time to find the best shape of matrix units, whether or not they are faster than other ways.
+const FORCED_BUDGET: Duration = Duration::from_secs(30);
 
 /// Classes of the benchmark's head.
 const CLASSES: usize = 3;
@@ -26,12 +30,13 @@ pub(crate) fn bench(job: &BenchJob, run: &mut Run<'_>) -> Result<BenchReport, Fa
     run.stage(Stage::PreparingDevice)?;
     let choice = session::device_choice(&job.device)?;
     let opened = Device::open(choice).map_err(|error| failure::engine(&error))?;
-    let device = tuning::apply(opened.device, choice, Measure::IfUnknown).map_err(|error| failure::engine(&error))?;
-    let precision = precision(&job.precision, &device)?;
+    let precision = precision(&job.precision, &opened.device)?;
+    let device = products(&job.gemm, precision, opened.device, choice)?;
     let limits = Limits { precision, ..device.limits() };
     let weights = noise_weights(&graph);
     let mut report = BenchReport {
         device: device.describe(),
+        products: device.tuning().map(|tuning| tuning.products_in_words(precision)),
         network: config.to_string(),
         patch: job.patch,
         precision: precision.to_string(),
@@ -67,6 +72,30 @@ pub(crate) fn bench(job: &BenchJob, run: &mut Run<'_>) -> Result<BenchReport, Fa
     report.tiles = tiles.collect();
     report.kernels = kernel_rows(&measured);
     Ok(report)
+}
+
+/// The device with the pointwise products asked for.
+fn products(text: &str, precision: Precision, device: Device, choice: DeviceChoice) -> Result<Device, Failure> {
+    let usage = |sentence: String| Failure::new(FailureKind::Usage, sentence);
+    let wanted = if precision == Precision::F16 { PrecisionChoice::F16 } else { PrecisionChoice::F32 };
+    let apply = |measure| tuning::apply(device.clone(), choice, measure, wanted).map_err(|error| failure::engine(&error));
+    match text {
+        "auto" => apply(Measure::IfUnknown),
+        "plain" => apply(Measure::Plain),
+        "cooperative" if !device.offers_matrices(wanted) => {
+            Err(usage(format!("{} lists no matrix units for {precision}; see `voxelry doctor`", device.describe())))
+        }
+        "cooperative" => {
+            let plain = apply(Measure::Plain)?;
+            let forced = plain.tune_matrices(FORCED_BUDGET, true).map_err(|error| failure::engine(&error))?;
+            let forced = forced.filter(|(_, tuning)| tuning.uses_matrices(precision));
+            let (device, _) = forced.ok_or_else(|| {
+                Failure::new(FailureKind::Device, format!("the matrix units of {} do not compute right", plain.describe()))
+            })?;
+            Ok(device)
+        }
+        _ => Err(usage(format!("\"{text}\" is not a kind of products; use auto, plain or cooperative"))),
+    }
 }
 
 /// What was asked for, if the device can.

@@ -1,6 +1,6 @@
 //! What this machine can run: adapters, limits, and whether each computes what the CPU engine computes.
 
-use engine::{AdapterReport, Device, DeviceChoice};
+use engine::{AdapterReport, Device, DeviceChoice, PrecisionChoice};
 use jobs::{AdapterSummary, DoctorJob, DoctorReport, Failure, Notice, Stage};
 
 use crate::run::Run;
@@ -23,7 +23,7 @@ pub(crate) fn doctor(job: &DoctorJob, run: &mut Run<'_>) -> Result<DoctorReport,
     run.stage(Stage::PreparingDevice)?;
     let opened = Device::open(choice).map_err(|error| failure::engine(&error))?;
     let measure = if job.tune { Measure::Again } else { Measure::IfUnknown };
-    let device = tuning::apply(opened.device, choice, measure).map_err(|error| failure::engine(&error))?;
+    let device = tuning::apply(opened.device, choice, measure, PrecisionChoice::Auto).map_err(|error| failure::engine(&error))?;
     Ok(DoctorReport {
         software: SOFTWARE.to_owned(),
         system: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
@@ -45,6 +45,7 @@ fn summary(adapter: AdapterReport, fault: Option<String>) -> AdapterSummary {
         max_binding_mib: adapter.max_binding_mib,
         f16: adapter.f16,
         subgroups: adapter.subgroups,
+        matrices: adapter.matrices,
         warning: adapter.warning,
         fault,
     }

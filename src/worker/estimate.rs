@@ -55,7 +55,7 @@ pub(crate) fn estimate(job: &EstimateJob, run: &mut Run<'_>) -> Result<EstimateR
     // One is enough to know all: they differ in numbers only.
     model.folds.truncate(1);
     let (size, box_size) = network_size(&case, &model)?;
-    let device = open_device(&job.device, run)?;
+    let device = open_device(&job.device, PrecisionChoice::Auto, run)?;
     run.stage(Stage::Measuring)?;
     let weight_bytes = model.folds[0].weights.iter().map(|(_, tensor)| tensor.data.len() * size_of::<f32>()).sum::<usize>() as u64;
     let mut known: Vec<(Precision, Result<Measured, String>)> = Vec::new();

@@ -82,7 +82,8 @@ impl Networks {
         let again = if self.reopened { None } else { Device::open(self.choice).ok() };
         self.reopened = true;
         let again = again.and_then(|opened| {
-            let device = tuning::apply(opened.device, self.choice, Measure::IfUnknown).ok()?;
+            // What failed may have been matrix units.
+            let device = tuning::apply(opened.device, self.choice, Measure::Plain, self.allowance.precision).ok()?;
             Some(engine::Opened { device, doubts: opened.doubts })
         });
         let again = again.and_then(|opened| prepare(&model, &opened.device, self.allowance).ok());

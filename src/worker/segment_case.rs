@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::time::{Instant, SystemTime};
 
-use engine::{Device, Precision};
+use engine::{Device, Precision, PrecisionChoice};
 use formats::study::OpenOptions;
 use jobs::case::{CaseFile, LabelWidth, LayerFile, LayerKind, LayerState};
 use jobs::{Event, Failure, FailureKind, LayerReport, Quality, SegmentCaseJob, Stage, utc_timestamp};
@@ -79,7 +79,7 @@ pub(crate) fn segment_case(job: &SegmentCaseJob, run: &mut Run<'_>) -> Result<La
         model.folds.truncate(1);
         settings.folds = Some(&first);
     }
-    let device = open_device(&job.device, run)?;
+    let device = open_device(&job.device, PrecisionChoice::Auto, run)?;
     let precision = way.precision(&device).to_string();
     settings.precision = &precision;
     let (name, config, patch) = (format!("{}, {}", model.name, way.name), model.config.clone(), model.plan.patch_size);

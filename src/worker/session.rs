@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime};
 
-use engine::{Allowance, Device, DeviceChoice, Precision};
+use engine::{Allowance, Device, DeviceChoice, Precision, PrecisionChoice};
 use formats::nifti::{self, NiftiPlacement};
 use jobs::{Failure, FailureKind, ModelIdentity, Notice, Parameters, Provenance, SourceIdentity, Stage, StructureReport, utc_timestamp};
 use mednext::{InferencePlan, Model, ModelLabels, Normalization};
@@ -78,14 +78,14 @@ pub(crate) fn load_model(settings: &Settings<'_>, run: &mut Run<'_>) -> Result<M
 }
 
 /// Opens what `--device` names and lets it run as is fastest on it.
-pub(crate) fn open_device(device: &str, run: &mut Run<'_>) -> Result<Device, Failure> {
+pub(crate) fn open_device(device: &str, precision: PrecisionChoice, run: &mut Run<'_>) -> Result<Device, Failure> {
     run.stage(Stage::PreparingDevice)?;
     let choice = device_choice(device)?;
     let opened = Device::open(choice).map_err(|error| failure::engine(&error))?;
     for text in opened.doubts {
         run.warn(Notice { code: DEVICE.to_owned(), text });
     }
-    tuning::apply(opened.device, choice, Measure::IfUnknown).map_err(|error| failure::engine(&error))
+    tuning::apply(opened.device, choice, Measure::IfUnknown, precision).map_err(|error| failure::engine(&error))
 }
 
 /// A model ready to run.
@@ -119,7 +119,7 @@ pub(crate) struct Ready {
 impl Session {
     /// Puts a model on a device; its weights are freed here once the device has them.
     pub(crate) fn open(model: Model, settings: &Settings<'_>, run: &mut Run<'_>) -> Result<Self, Failure> {
-        let device = open_device(settings.device, run)?;
+        let device = open_device(settings.device, settings.allowance()?.precision, run)?;
         Self::on(&device, model, settings, run)
     }
 
@@ -151,7 +151,12 @@ impl Session {
                 mirror_axes,
                 precision: networks.precision().to_string(),
             },
-            options: SegmentOptions { step_size: settings.step_size, mirror: !settings.disable_tta, device_bytes: networks.bytes_left() },
+            options: SegmentOptions {
+                step_size: settings.step_size,
+                mirror: !settings.disable_tta,
+                device_bytes: networks.bytes_left(),
+                label_on_device: None,
+            },
             device: networks.device().describe(),
             networks,
             folds,
@@ -282,11 +287,8 @@ impl Session {
         let cancel = run.cancel_flag();
         let mut eta = Eta::new();
         let run = RefCell::new(run);
-        let mut progress = |progress: pipeline::Progress| match progress.stage {
-            pipeline::Stage::Preprocess => {}
-            pipeline::Stage::Predict => {
-                run.borrow_mut().progress(Stage::Predicting, &mut eta, progress.done as u64, progress.total as u64);
-            }
+        let mut progress = |progress: pipeline::Progress| {
+            run.borrow_mut().progress(Stage::Predicting, &mut eta, progress.done as u64, progress.total as u64);
         };
         let networks = &mut self.networks;
         let mut recover = |failed: &DeviceFailure| {

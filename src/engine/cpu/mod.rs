@@ -7,6 +7,7 @@ mod hidden;
 mod mlp;
 mod norm;
 mod peak;
+mod plane;
 mod pointwise;
 mod product;
 mod same;
@@ -14,6 +15,8 @@ mod store;
 mod tile;
 mod window;
 
+pub use plane::plane_mean;
+pub(crate) use plane::{head_logits, plane_features, plane_head, plane_label};
 pub use window::{output_plane, tile_accumulate, tile_extract};
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -136,8 +139,8 @@ impl Runner for CpuRunner {
     }
 }
 
-/// Planes of a result handed on at once: enough to share among all threads.
-const OUTPUT_PLANES: usize = 8;
+/// Planes of a result handed on at once: with several bricks to each, enough to share among all threads.
+const OUTPUT_PLANES: usize = 4;
 
 /// Calls the twin of a dispatch's kernel; its written buffers are taken out of the arena while it runs.
 fn dispatch_on(dispatch: &Dispatch, weights: &[Vec4], buffers: &mut [Vec<Vec4>]) {
@@ -188,6 +191,9 @@ fn call<'a, 'b>(dispatch: &Dispatch, read: impl Fn(usize) -> &'a [Vec4], mut wri
         Kernel::PeakFma => peak::peak_fma(&pod_read_unaligned(params), read(0), write()),
         Kernel::PeakCopy => peak::peak_copy(read(0), write()),
         Kernel::TileExtract | Kernel::TileAccumulate => unreachable!("the sliding window's kernels are in no plan"),
+        Kernel::PlaneMean | Kernel::PlaneLabel { .. } | Kernel::PlaneFeatures | Kernel::PlaneHead { .. } => {
+            unreachable!("the sliding window's kernels are in no plan")
+        }
     }
 }
 

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use super::matrices;
+
 /// Kind of drivers that compute on the processor.
 pub(crate) const SOFTWARE: &str = "software";
 
@@ -26,6 +28,8 @@ pub struct AdapterReport {
     pub f16: bool,
     /// Subgroup operations.
     pub subgroups: bool,
+    /// Block products of its matrix units that our kernels can use, e.g. "16x16x16 f16->f32".
+    pub matrices: Vec<String>,
     /// What to know before trusting it.
     pub warning: Option<String>,
 }
@@ -77,6 +81,7 @@ fn report(index: usize, adapter: &wgpu::Adapter) -> AdapterReport {
         max_buffer_mib: limits.max_buffer_size >> 20,
         f16: features.contains(wgpu::Features::SHADER_F16),
         subgroups: features.contains(wgpu::Features::SUBGROUP),
+        matrices: matrices::offered(adapter).iter().map(ToString::to_string).collect(),
         warning: driver_warning(info.device_type, &info.driver_info),
         name: info.name,
     }

@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::adapter::{driver_warning, enumerate};
+use super::matrices;
 use crate::kernels::{Gemm, Kernel, WORKGROUP_BYTES};
+use crate::matrix::Matrix;
 use crate::plan::{Limits, Precision, STORE_HIDDEN_BYTES, STORE_HIDDEN_CHANNELS, STORE_UP_BYTES};
 use crate::runner::EngineError;
 use crate::tune::Tuning;
@@ -17,7 +19,7 @@ pub(super) const ALIGN_BYTES: usize = 256;
 /// Most bytes the driver stages at once.
 const UPLOAD_BYTES: usize = 64 << 20;
 /// A submission takes about 50 ms; a device that is silent for so long does not come back.
-const HUNG: Duration = Duration::from_secs(60);
+pub(super) const HUNG: Duration = Duration::from_secs(60);
 
 /// Of software drivers, whose speed depends little on it: a plane of a wide patch must fit.
 const SLAB_HIDDEN_BYTES: u64 = 16 << 20;
@@ -33,6 +35,11 @@ pub struct Gpu {
     warning: Option<String>,
     shares_host_memory: bool,
     is_software: bool,
+    /// Position among the adapters.
+    pub(super) index: usize,
+    /// What the adapter's matrix units offer; whether they may be used is a feature of the device.
+    pub(super) offered: Vec<Matrix>,
+    pub(super) subgroup_sizes: [u32; 2],
     /// Ways of computing that have agreed with the CPU engine.
     passed: Mutex<HashSet<Variant>>,
     pipelines: Mutex<HashMap<(Kernel, Precision), wgpu::ComputePipeline>>,
@@ -45,6 +52,11 @@ pub(crate) type Variant = (Precision, Gemm, usize);
 impl Gpu {
     /// Opens the adapter at `index` of [`adapters`](super::adapters), or the best one.
     pub fn open(index: Option<usize>) -> Result<Self, EngineError> {
+        Self::open_with(index, false)
+    }
+
+    /// The same, with matrix units if wanted and offered.
+    pub(super) fn open_with(index: Option<usize>, matrix_units: bool) -> Result<Self, EngineError> {
         let adapters = enumerate();
         let count = adapters.len();
         let adapter = adapters.into_iter().nth(index.unwrap_or(0)).ok_or_else(|| {
@@ -58,9 +70,17 @@ impl Gpu {
         if limits.max_compute_workgroup_storage_size < WORKGROUP_BYTES || limits.max_storage_buffers_per_shader_stage < 8 {
             return Err(EngineError::NoAdapter(format!("{} is below WebGPU's minimum limits", info.name)));
         }
+        let offered = matrices::offered(&adapter);
+        let mut features = adapter.features() & (wgpu::Features::SHADER_F16 | wgpu::Features::SUBGROUP);
+        let mut experimental_features = wgpu::ExperimentalFeatures::disabled();
+        if matrix_units && !offered.is_empty() {
+            features |= matrices::feature();
+            experimental_features = matrices::consent();
+        }
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("voxelry"),
-            required_features: adapter.features() & (wgpu::Features::SHADER_F16 | wgpu::Features::SUBGROUP),
+            required_features: features,
+            experimental_features,
             required_limits: limits.clone(),
             memory_hints: wgpu::MemoryHints::MemoryUsage,
             ..Default::default()
@@ -89,6 +109,9 @@ impl Gpu {
             shares_host_memory: matches!(info.device_type, wgpu::DeviceType::Cpu | wgpu::DeviceType::IntegratedGpu),
             is_software: info.device_type == wgpu::DeviceType::Cpu,
             warning: driver_warning(info.device_type, &info.driver_info),
+            index: index.unwrap_or(0),
+            offered,
+            subgroup_sizes: [info.subgroup_min_size, info.subgroup_max_size],
             device,
             queue,
             passed: Mutex::new(HashSet::new()),
@@ -146,7 +169,7 @@ impl Gpu {
             .or_insert_with(|| {
                 let module = self.device.create_shader_module(wgpu::ShaderModuleDescriptor {
                     label: Some(kernel.name()),
-                    source: wgpu::ShaderSource::Wgsl(kernel.wgsl(precision).into()),
+                    source: wgpu::ShaderSource::Wgsl(self.text(kernel, precision).into()),
                 });
                 self.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
                     label: Some(kernel.name()),
@@ -158,6 +181,17 @@ impl Gpu {
                 })
             })
             .clone()
+    }
+
+    #[cfg(not(test))]
+    fn text(&self, kernel: Kernel, precision: Precision) -> String {
+        kernel.wgsl(precision)
+    }
+
+    /// In tests, matrix units may be played by ordinary arithmetic.
+    #[cfg(test)]
+    fn text(&self, kernel: Kernel, precision: Precision) -> String {
+        crate::tests_matrix::without_matrix_units(self.matrices(), kernel, kernel.wgsl(precision))
     }
 
     /// A buffer kernels read and write, copied from and to.
@@ -264,6 +298,7 @@ fn plan_limits(info: &wgpu::AdapterInfo, limits: &wgpu::Limits, features: wgpu::
         slab_hidden_bytes: 0,
         subgroup: None,
         gemm: Gemm::workgroup(64),
+        half_gemm: None,
     };
     let software = info.device_type == wgpu::DeviceType::Cpu && features.contains(wgpu::Features::SUBGROUP);
     let subgroup = (software && info.subgroup_min_size == info.subgroup_max_size).then_some(info.subgroup_min_size);

@@ -3,6 +3,8 @@
 mod adapter;
 mod context;
 mod half;
+mod labels;
+mod matrices;
 mod planes;
 mod readback;
 mod runner;

@@ -1,4 +1,4 @@
-//! Planes of f32 in device memory: an image, weights, sums.
+//! Planes of 32-bit values in device memory: an image, weights, sums, packed labels.
 
 use std::ops::Range;
 
@@ -13,15 +13,14 @@ pub(super) struct Planes {
     per_buffer: usize,
     /// Planes in all.
     pub(super) count: usize,
-    /// Distance between planes, in f32.
+    /// Distance between planes, in values.
     pub(super) stride: usize,
 }
 
 impl Planes {
     /// Allocates `count` planes of `len` values, all zero.
     pub(super) fn new(gpu: &Gpu, limits: &Limits, what: &'static str, count: usize, len: usize) -> Result<Self, EngineError> {
-        let stride = len.next_multiple_of(ALIGN_BYTES / size_of::<f32>());
-        let bytes = (stride * size_of::<f32>()) as u64;
+        let bytes = plane_bytes(len) as u64;
         let per_buffer = (limits.binding_bytes.min(limits.buffer_bytes) / bytes).min(count as u64) as usize;
         if per_buffer == 0 {
             let have = limits.binding_bytes >> 10;
@@ -34,7 +33,7 @@ impl Planes {
             let starts = (0..count).step_by(per_buffer);
             starts.map(|start| gpu.storage_buffer(what, (count - start).min(per_buffer) as u64 * bytes)).collect()
         })?;
-        Ok(Self { buffers, per_buffer, count, stride })
+        Ok(Self { buffers, per_buffer, count, stride: plane_bytes(len) / size_of::<f32>() })
     }
 
     /// Bytes of a plane, padding included.
@@ -77,4 +76,9 @@ impl Planes {
         let start = first % self.per_buffer;
         start * self.plane_bytes()..(start + planes) * self.plane_bytes()
     }
+}
+
+/// Bytes of a plane of `len` values, padding included.
+pub(super) fn plane_bytes(len: usize) -> usize {
+    (len * size_of::<f32>()).next_multiple_of(ALIGN_BYTES)
 }

@@ -2,12 +2,16 @@
 
 use std::ops::Range;
 use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
+use std::time::Instant;
 
-use super::context::Gpu;
+use super::context::{Gpu, HUNG};
 use crate::runner::EngineError;
 
 /// Largest piece of a result copied to host memory at once.
 pub(super) const READBACK_BYTES: usize = 64 << 20;
+
+/// Readback buffers a window may have; further finished planes wait on the device.
+pub(super) const READBACKS: usize = 8;
 
 /// A buffer that results are copied to.
 pub(super) fn readback_buffer(gpu: &Gpu, bytes: usize) -> wgpu::Buffer {
@@ -37,7 +41,7 @@ impl Readback {
         Self { buffer, mapping, mapped: false }
     }
 
-    /// Whether the content is here; only after a wait for the device can it have become so.
+    /// Whether the content is here.
     pub(super) fn is_here(&mut self) -> Result<bool, EngineError> {
         if !self.mapped {
             match self.mapping.try_recv() {
@@ -48,6 +52,20 @@ impl Readback {
             self.mapped = true;
         }
         Ok(true)
+    }
+
+    /// Waits for the content. Once may not do: where several threads wait for one device, one of them hears of all that has
+    /// arrived, and passes it on when the others may have gone on.
+    pub(super) fn arrive(&mut self, gpu: &Gpu) -> Result<(), EngineError> {
+        let started = Instant::now();
+        while !self.is_here()? {
+            if started.elapsed() > HUNG {
+                return Err(EngineError::Device("a result did not arrive".to_owned()));
+            }
+            gpu.wait(None)?;
+            std::thread::yield_now();
+        }
+        Ok(())
     }
 
     /// Shows a part of the content; it must be here.
@@ -61,5 +79,26 @@ impl Readback {
     pub(super) fn release(self) -> wgpu::Buffer {
         self.buffer.unmap();
         self.buffer
+    }
+}
+
+/// Finished planes in one readback buffer.
+pub(super) struct Arrival {
+    pub(super) readback: Readback,
+    planes: usize,
+    /// The next one to hand on.
+    pub(super) next: usize,
+}
+
+impl Arrival {
+    /// Asks for `bytes` with so many planes; the copy has been submitted.
+    pub(super) fn new(buffer: wgpu::Buffer, bytes: usize, planes: usize) -> Self {
+        Self { readback: Readback::new(buffer, bytes), planes, next: 0 }
+    }
+
+    /// Counts a plane as handed on; whether it was the last.
+    pub(super) fn advance(&mut self) -> bool {
+        self.next += 1;
+        self.next == self.planes
     }
 }

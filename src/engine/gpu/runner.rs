@@ -83,6 +83,11 @@ impl GpuRunner {
         &self.arena
     }
 
+    /// Whether it should make labels of sums, too: software drivers leave that to the host's own code.
+    pub fn labels_fast(&self) -> bool {
+        !self.gpu.is_software()
+    }
+
     /// How activations are stored.
     pub(super) fn precision(&self) -> Precision {
         self.plan.precision
@@ -171,9 +176,7 @@ impl GpuRunner {
             pace.run(&self.gpu, std::iter::once(&copy), &|| false)?;
             let mut readback = Readback::new(buffer, planes * plane_bytes);
             pace.finish(&self.gpu)?;
-            if !readback.is_here()? {
-                return Err(EngineError::Device("a result did not arrive".to_owned()));
-            }
+            readback.arrive(&self.gpu)?;
             readback.read(0..planes * plane_bytes, |bytes| match self.plan.precision {
                 Precision::F32 => tensor.unpack(bytemuck::cast_slice(bytes), z, output),
                 Precision::F16 => tensor.unpack(&half::widen(bytemuck::cast_slice(bytes)), z, output),

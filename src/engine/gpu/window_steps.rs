@@ -143,7 +143,7 @@ impl<'a> Params<'a> {
         queue.write_buffer(self.buffer, 0, &self.bytes);
     }
 
-    fn push<P: Pod>(&mut self, block: &P) -> wgpu::BindingResource<'a> {
+    pub(super) fn push<P: Pod>(&mut self, block: &P) -> wgpu::BindingResource<'a> {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(bytes_of(block));
         let place = binding(self.buffer, start..self.bytes.len());

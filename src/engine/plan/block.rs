@@ -126,7 +126,7 @@ impl Lowering {
     /// The place of a block's expanded activation: all of it if storing that pays and fits, else a slab. Without GRN it is needed
     /// only once.
     fn hidden(&self, block: &Block, d: Tensor) -> Option<Hidden> {
-        let hidden = Hidden::new(d, block.hidden.div_ceil(4), self.limits.gemm.voxels as usize);
+        let hidden = Hidden::new(d, block.hidden.div_ceil(4), self.limits.products().voxels as usize);
         let group_bytes = hidden.len as u64 * self.limits.precision.vec4_bytes();
         let pays = block.grn.is_some() && block.in_channels >= self.limits.store_hidden_channels;
         let stored = pays && hidden.groups as u64 * group_bytes <= self.hidden_room;
@@ -300,7 +300,7 @@ impl Lowering {
         if !c.stored {
             self.depthwise(c, z0, z1);
         }
-        let (d, hidden4, gemm) = (c.d, c.block.hidden.div_ceil(4), self.limits.gemm);
+        let (d, hidden4, gemm) = (c.d, c.block.hidden.div_ceil(4), self.limits.products());
         let (h, groups) = hidden.range(z0, z1);
         self.reserve(hidden.buffer(), h.start + h.len);
         let partial = self.reserve(Scratch::GRN_PARTIAL, groups * hidden.tiles * hidden4);
@@ -377,7 +377,7 @@ impl Lowering {
 
     /// Compress and residual of a stored expanded activation, or of one that is expanded again slab by slab.
     fn compress_pass(&mut self, c: &Context<'_>, hidden: Hidden) -> Result<(), EngineError> {
-        let (d, y, hidden4, gemm) = (c.d, c.y, c.block.hidden.div_ceil(4), self.limits.gemm);
+        let (d, y, hidden4, gemm) = (c.d, c.y, c.block.hidden.div_ceil(4), self.limits.products());
         let scale = self.scale(c);
         let flops = (2 * y.channels * c.block.hidden * d.plane_voxels()) as u64;
         let slabs = if hidden.stored {

@@ -70,14 +70,17 @@ pub struct Limits {
     pub subgroup: Option<u32>,
     /// Shape of `expand` and `compress`.
     pub gemm: Gemm,
+    /// Their shape where activations are stored in half precision, if another one is better there: one of matrix units.
+    pub half_gemm: Option<Gemm>,
 }
 
 impl Limits {
-    /// No limits worth slabs, for executors without bindings; dispatches stay short enough to cancel.
+    /// No limits worth slabs, for executors without bindings; dispatches stay short enough to cancel, and what they leave partial sums of
+    /// small.
     pub const CPU: Self = Self {
         binding_bytes: u64::MAX,
         buffer_bytes: u64::MAX,
-        dispatch_flops: 20_000_000_000,
+        dispatch_flops: 2_000_000_000,
         groups: u32::MAX,
         tile_bytes: u32::MAX,
         store_up_bytes: STORE_UP_BYTES,
@@ -87,7 +90,16 @@ impl Limits {
         slab_hidden_bytes: 0,
         subgroup: None,
         gemm: Gemm::workgroup(96),
+        half_gemm: None,
     };
+
+    /// Shape of `expand` and `compress` in this precision.
+    pub(crate) fn products(&self) -> Gemm {
+        match self.precision {
+            Precision::F32 => self.gemm,
+            Precision::F16 => self.half_gemm.unwrap_or(self.gemm),
+        }
+    }
 }
 
 /// From here on, computing a hidden value again takes longer than writing and reading it.
