@@ -54,7 +54,6 @@ pub struct Core {
     pub(crate) tasks: Tasks,
     pub(crate) places: Places,
     pub(crate) effects: Vec<Effect>,
-    wake: Wake,
 }
 
 impl Core {
@@ -66,8 +65,8 @@ impl Core {
         state.export.folder.clone_from(&state.settings.export_folder);
         state.export.without_patient = state.settings.export_without_patient;
         let link = Link::new(worker, wake.clone());
-        let tasks = Tasks::new(wake.clone());
-        let mut core = Self { state, link, tasks, places, effects: Vec::new(), wake };
+        let tasks = Tasks::new(wake);
+        let mut core = Self { state, link, tasks, places, effects: Vec::new() };
         core.ask_about_device();
         core
     }
@@ -140,11 +139,6 @@ impl Core {
         if let Err(error) = made.and_then(|()| write(self, path)) {
             self.state.note(format!("settings were not kept: {error}"));
         }
-    }
-
-    /// Makes the window draw again.
-    pub(crate) fn wake(&self) {
-        (self.wake)();
     }
 }
 

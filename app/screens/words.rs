@@ -118,7 +118,7 @@ mod tests {
         let at = "2026-11-21T14:32:07Z";
         assert_eq!(seconds_of(at), Some(1_795_271_527));
         assert_eq!(seconds_of("2024-02-29T00:00:00Z"), Some(1_709_164_800));
-        let after = |seconds| ago(at, SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_271_527 + seconds));
+        let after = |seconds: u64| ago(at, SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_271_527 + seconds));
         assert_eq!([after(3), after(900), after(7300)], ["just now", "15 min ago", "2 h ago"]);
         assert_eq!([after(90_000), after(200_000), after(900_000)], ["1 day ago", "2 days ago", "21 Nov 2026"]);
         assert_eq!(ago("soon", SystemTime::now()), "soon");

@@ -295,9 +295,13 @@ fn a_full_disk_loses_nothing() {
     let small = tempfile::tempdir().unwrap();
     let program = std::env::current_exe().unwrap();
     let script = "mount -t tmpfs -o size=256k none \"$1\" && exec \"$2\" --exact edit::on_a_small_disk --ignored --nocapture";
-    let run =
-        Program::new("unshare").args(["-rm", "sh", "-ec", script, "sh"]).arg(small.path()).arg(program).env("SMALL_DISK", small.path());
-    let output = { run }.output().unwrap();
+    let output = Program::new("unshare")
+        .args(["-rm", "sh", "-ec", script, "sh"])
+        .arg(small.path())
+        .arg(program)
+        .env("SMALL_DISK", small.path())
+        .output()
+        .unwrap();
     let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success() && text.contains("1 passed"), "{text}");
 }

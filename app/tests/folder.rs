@@ -62,7 +62,7 @@ pub(super) fn write_case(cases: &Path, id: &str) -> PathBuf {
     let folder = CaseFolder::at(cases.join(id));
     fs::create_dir_all(folder.path()).unwrap();
     let mut geometry = Geometry::axis_aligned(SIZE, [3.0, 1.5, 1.5]);
-    geometry.origin = [-36.0, -30.0, 0.0].into();
+    geometry.origin_lps_mm = [-36.0, -30.0, 0.0].into();
     let image: Vec<u8> = all(SIZE).flat_map(|at| image_value(at).to_le_bytes()).collect();
     fs::write(folder.image_path(), image).unwrap();
     folder

@@ -54,6 +54,8 @@ fn adapter() -> AdapterSummary {
         max_binding_mib: 2048,
         f16: true,
         subgroups: true,
+        matrices: Vec::new(),
+        fault: None,
         warning: None,
     }
 }

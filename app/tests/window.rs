@@ -10,6 +10,7 @@ use egui::{Key, Modifiers, Vec2};
 use egui_kittest::kittest::Queryable as _;
 use egui_kittest::wgpu::{WgpuTestRenderer, create_render_state};
 use egui_kittest::{Harness, Node};
+use image::RgbaImage;
 use jobs::WorkerCommand;
 use voxelry_app::render::device::setup;
 use voxelry_app::state::State;
@@ -76,7 +77,7 @@ impl Window {
     }
 
     /// The control of this name.
-    pub(super) fn find(&self, name: &str) -> Node<'_> {
+    pub(super) fn find<'a>(&'a self, name: &'a str) -> Node<'a> {
         self.harness.get_by_label(name)
     }
 
@@ -93,7 +94,7 @@ impl Window {
     }
 
     /// What the window shows once all pictures of the scan are on the device.
-    pub(super) fn picture(&mut self) -> egui_kittest::image::RgbaImage {
+    pub(super) fn picture(&mut self) -> RgbaImage {
         for _ in 0..100 {
             self.harness.step();
             self.render();
@@ -105,7 +106,7 @@ impl Window {
     }
 
     /// Software drivers compile a shader when it is first drawn with, which may take longer than the harness waits.
-    fn render(&mut self) -> egui_kittest::image::RgbaImage {
+    fn render(&mut self) -> RgbaImage {
         let mut tries = (0..30).map(|_| self.harness.render());
         let image = tries.find(|image| !image.as_ref().is_err_and(|error| error.starts_with("PollError")));
         image.expect("the frame is drawn in time").expect("the frame is drawn")

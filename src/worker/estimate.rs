@@ -31,6 +31,8 @@ struct Measured {
     on_cpu: bool,
     /// With one fold.
     needed_bytes: u64,
+    /// Of image and sums, where the device keeps them.
+    window_bytes: u64,
     available_bytes: Option<u64>,
     note: Option<String>,
     seconds: f64,
@@ -60,7 +62,7 @@ pub(crate) fn estimate(job: &EstimateJob, run: &mut Run<'_>) -> Result<EstimateR
     let weight_bytes = model.folds[0].weights.iter().map(|(_, tensor)| tensor.data.len() * size_of::<f32>()).sum::<usize>() as u64;
     let mut known: Vec<(Precision, Result<Measured, String>)> = Vec::new();
     let mut qualities = Vec::new();
-    let mut window_bytes = 0;
+    let shape = WindowShape { patch: model.plan.patch_size, size, channels: channels(&model, output, folds) };
     for quality in [Quality::Fast, Quality::Balanced, Quality::Best] {
         let way = Way::of(quality);
         let precision = way.precision(&device);
@@ -68,7 +70,7 @@ pub(crate) fn estimate(job: &EstimateJob, run: &mut Run<'_>) -> Result<EstimateR
         if !known.iter().any(|(asked, _)| *asked == precision) {
             let spare = (folds as u64 - 1) * weight_bytes;
             let allowed = job.device_memory_mib.map(|mib| (mib << 20).saturating_sub(spare));
-            let measured = match measure(&device, &model, output, precision, allowed, run) {
+            let measured = match measure(&device, &model, output, &shape, precision, allowed, run) {
                 Ok(measured) => Ok(measured),
                 Err(EngineError::Cancelled(_)) => return Err(Failure::cancelled()),
                 Err(EngineError::DoesNotFit(reason)) => Err(reason),
@@ -81,21 +83,15 @@ pub(crate) fn estimate(job: &EstimateJob, run: &mut Run<'_>) -> Result<EstimateR
         let flips = if way.mirror { mirrorings(&model.plan.mirror_axes).len() } else { 1 };
         let tiles = (grid.count() * (1 + more_folds as usize) * flips) as u64;
         qualities.push(match measured {
-            Some(Ok(measured)) => {
-                if !measured.on_cpu {
-                    let shape = WindowShape { patch: grid.patch, size, channels: channels(&model, output, folds) };
-                    window_bytes = GpuWindow::bytes(&shape, model.plan.channels.len());
-                }
-                Estimate {
-                    quality,
-                    tiles,
-                    seconds: tiles as f64 * measured.seconds,
-                    needed_mib: (measured.needed_bytes + more_folds * weight_bytes + window_bytes).div_ceil(1 << 20),
-                    precision: measured.precision.to_string(),
-                    note: measured.note.clone(),
-                    refused: None,
-                }
-            }
+            Some(Ok(measured)) => Estimate {
+                quality,
+                tiles,
+                seconds: tiles as f64 * measured.seconds,
+                needed_mib: (measured.needed_bytes + more_folds * weight_bytes + measured.window_bytes).div_ceil(1 << 20),
+                precision: measured.precision.to_string(),
+                note: measured.note.clone(),
+                refused: None,
+            },
             other => {
                 let refused = other.and_then(|other| other.as_ref().err()).cloned();
                 let precision = precision.to_string();
@@ -123,6 +119,7 @@ fn measure(
     device: &Device,
     model: &Model,
     output: TileOutput,
+    shape: &WindowShape,
     precision: Precision,
     allowed: Option<u64>,
     run: &Run<'_>,
@@ -158,6 +155,7 @@ fn measure(
         device: name,
         on_cpu: matches!(prepared.device, Device::Cpu),
         needed_bytes: prepared.memory.needed_bytes,
+        window_bytes: prepared.runners[0].gpu().map_or(0, |runner| GpuWindow::bytes(runner, shape, model.plan.channels.len(), None)),
         available_bytes: prepared.memory.available_bytes,
         note: if prepared.notes.is_empty() { None } else { Some(prepared.notes.join("; ")) },
         seconds,
