@@ -65,7 +65,7 @@ pub enum Command {
     // Images.
     /// Moves the crosshair.
     SetCursor([usize; 3]),
-    /// Moves a plane by slices.
+    /// Moves a plane by slices, down the stack where positive.
     StepSlice(Plane, i32),
     /// Makes a pane the one keys act on.
     Activate(Pane),

@@ -23,12 +23,13 @@ pub(super) fn set_cursor(core: &mut Core, index_zyx: [usize; 3]) {
     }
 }
 
-/// Moves a plane by slices, towards higher slice numbers where positive.
+/// Moves a plane by slices, down the stack where positive: towards the feet, the back, or the patient's right.
 pub(super) fn step(core: &mut Core, plane: Plane, by: i32) {
     if let Some(case) = case(core) {
         let layout = PlaneLayout::new(&case.file.geometry, plane, Convention::Radiological);
         let index = &mut case.view.cursor_zyx[layout.through.axis_zyx];
         let last = layout.slice_count() - 1;
+        let by = if layout.top_is_last() { -by } else { by };
         *index = index.saturating_add_signed(by as isize).min(last);
     }
 }

@@ -184,10 +184,10 @@ fn drag(ui: &Ui, scene: &mut Scene<'_>, placed: &Placed, slice: usize) {
         Grip::Thumb => {
             let way = thumb_way(placed.rect).shrink2(egui::vec2(0.0, gap::S));
             let share = ((pos.y - way.top()) / way.height().max(1.0)).clamp(0.0, 1.0);
-            let share = if slice::top_is_last(&placed.layout) { 1.0 - share } else { share };
-            let wanted = (share * (placed.layout.slice_count() - 1) as f32).round() as i32;
-            if wanted != slice as i32 {
-                scene.ask(Command::StepSlice(plane, wanted - slice as i32));
+            let share = if placed.layout.top_is_last() { 1.0 - share } else { share };
+            let wanted = (share * (placed.layout.slice_count() - 1) as f32).round() as usize;
+            if wanted != slice {
+                scene.ask(Command::SetCursor(scene.case.view.cursor_at(&placed.layout, wanted)));
             }
         }
         Grip::Cursor if moved => go_to(scene, placed, pos, slice),
@@ -242,7 +242,7 @@ fn wheel(ui: &Ui, scene: &mut Scene<'_>, placed: &Placed, pos: Pos2) {
     let steps = scene.panes.wheel.trunc();
     scene.panes.wheel -= steps;
     if steps != 0.0 {
-        // As the arrow keys: upwards is back.
+        // As the arrow keys: away from the user is up the stack.
         scene.ask(Command::StepSlice(plane, -steps as i32));
     }
 }

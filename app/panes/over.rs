@@ -29,7 +29,7 @@ pub(super) fn slice(ui: &Ui, scene: &Scene<'_>, placed: &Placed, slice: usize, l
     let rect = placed.rect;
     let count = placed.layout.slice_count();
     let share = slice as f32 / (count - 1).max(1) as f32;
-    slice_thumb(ui.painter(), rect, if slice::top_is_last(&placed.layout) { 1.0 - share } else { share });
+    slice_thumb(ui.painter(), rect, if placed.layout.top_is_last() { 1.0 - share } else { share });
     let letters = placed.layout.letters;
     edges(ui, rect, [letters.left, letters.right, letters.top, letters.bottom].map(|letter| letter.to_string()));
     let inset = control::PLATE_INSET;

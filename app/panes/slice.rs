@@ -76,11 +76,6 @@ fn slab(slab: Slab, spacing_mm: f64) -> pane::Slab {
     }
 }
 
-/// Whether the highest slice number belongs at the top of the thumb's way: towards the head, the front, or the patient's left.
-pub(super) fn top_is_last(plan: &PlaneLayout) -> bool {
-    plan.slices_rise() != (plan.plane == Plane::Coronal)
-}
-
 /// A pane is an image in the accessibility tree; its slice is a value that can be set.
 fn describe(ui: &Ui, scene: &mut Scene<'_>, response: &Response, plan: &PlaneLayout, slice: usize) {
     let case = scene.case;
@@ -100,18 +95,18 @@ fn describe(ui: &Ui, scene: &mut Scene<'_>, response: &Response, plan: &PlaneLay
             node.add_action(action);
         }
     });
-    let mut by = 0;
+    let mut wanted = slice as f64;
     ui.input(|input| {
-        let asked = |action| input.num_accesskit_action_requests(response.id, action) as i32;
-        by += asked(Action::Increment) - asked(Action::Decrement);
+        let asked = |action| input.num_accesskit_action_requests(response.id, action) as f64;
+        wanted += asked(Action::Increment) - asked(Action::Decrement);
         for request in input.accesskit_action_requests(response.id, Action::SetValue) {
-            if let Some(ActionData::NumericValue(wanted)) = request.data {
-                by = wanted.round() as i32 - 1 - slice as i32;
+            if let Some(ActionData::NumericValue(number)) = request.data {
+                wanted = number.round() - 1.0;
             }
         }
     });
-    if by != 0 {
-        scene.ask(Command::StepSlice(plan.plane, by));
+    if wanted != slice as f64 {
+        scene.ask(Command::SetCursor(case.view.cursor_at(plan, wanted.max(0.0) as usize)));
     }
     if response.has_focus() && case.view.active != Pane::Slice(plan.plane) {
         scene.ask(Command::Activate(Pane::Slice(plan.plane)));

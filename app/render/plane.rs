@@ -192,6 +192,11 @@ impl PlaneLayout {
         self.slice_mm.1 > 0.0
     }
 
+    /// Whether the highest slice number is the top of the stack: towards the head, the front, or the patient's left.
+    pub fn top_is_last(&self) -> bool {
+        self.slices_rise() != (self.plane == Plane::Coronal)
+    }
+
     /// Width and height of the image.
     pub fn extent_mm(&self) -> [f64; 2] {
         [self.right.extent_mm(), self.down.extent_mm()]

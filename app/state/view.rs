@@ -4,7 +4,7 @@ use glam::DVec3;
 use volume::Geometry;
 
 use crate::render::camera::Camera;
-use crate::render::plane::{self, Plane};
+use crate::render::plane::{self, Plane, PlaneLayout};
 
 /// One of the four panes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -173,6 +173,13 @@ pub struct View {
 }
 
 impl View {
+    /// The crosshair with one plane at another slice.
+    pub fn cursor_at(&self, layout: &PlaneLayout, slice: usize) -> [usize; 3] {
+        let mut cursor = self.cursor_zyx;
+        cursor[layout.through.axis_zyx] = slice;
+        cursor
+    }
+
     /// The middle of a grid, everything shown.
     pub fn new(geometry: &Geometry, window: Window, preset: Option<Preset>) -> Self {
         let (low, high) = extent_lps_mm(geometry);

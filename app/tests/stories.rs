@@ -92,7 +92,7 @@ fn a_killed_worker_costs_one_banner() {
 
     window.until("the banner", |state| state.banners.iter().any(|banner| banner.cause == "The engine stopped while segmenting."));
     assert!(window.state().case.is_some());
-    window.click("Restart and continue");
+    window.press(Key::Enter);
     window.until("the mask", finished);
     assert!(window.state().banners.is_empty(), "{:?}", window.state().banners);
 }

@@ -1,13 +1,14 @@
 //! The whole window without a screen: its own worker process, its own data folder, egui's renderer on a device opened as the
 //! window opens it.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use eframe::egui_wgpu::{RendererOptions, WgpuConfiguration};
+use egui::accesskit::Role;
 use egui::{Key, Modifiers, Vec2};
-use egui_kittest::kittest::Queryable as _;
+use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use egui_kittest::wgpu::{WgpuTestRenderer, create_render_state};
 use egui_kittest::{Harness, Node};
 use image::RgbaImage;
@@ -19,7 +20,8 @@ use voxelry_app::{Command, Core, Places, VoxelryApp};
 /// A window under test.
 pub(super) struct Window {
     pub(super) harness: Harness<'static, VoxelryApp>,
-    data: tempfile::TempDir,
+    /// Its cases and settings, which go with it.
+    _data: tempfile::TempDir,
 }
 
 impl Window {
@@ -27,12 +29,7 @@ impl Window {
     pub(super) fn open(size: [f32; 2], pixels_per_point: f32, paths: Vec<PathBuf>) -> Self {
         let data = tempfile::tempdir().unwrap();
         let places = Places { data: data.path().join("data"), config: data.path().join("config") };
-        Self { harness: harness(size, pixels_per_point, places, paths), data }
-    }
-
-    /// Where cases, settings and exports of this window lie.
-    pub(super) fn folder(&self) -> &Path {
-        self.data.path()
+        Self { harness: harness(size, pixels_per_point, places, paths), _data: data }
     }
 
     pub(super) fn core(&mut self) -> &mut Core {
@@ -76,9 +73,12 @@ impl Window {
         self.harness.step();
     }
 
-    /// The control of this name.
+    /// What has this name and is more than a word beside a control.
     pub(super) fn find<'a>(&'a self, name: &'a str) -> Node<'a> {
-        self.harness.get_by_label(name)
+        self.harness
+            .query_all_by_label(name)
+            .find(|node| node.accesskit_node().role() != Role::Label)
+            .unwrap_or_else(|| self.harness.get_by_label(name))
     }
 
     /// Presses and releases a key.

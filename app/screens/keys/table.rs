@@ -181,16 +181,16 @@ pub(crate) static TABLE: &[Row] = &[
         "Next / previous slice",
         &["Wheel"],
         &[
-            action!("Previous slice", [key(Key::ArrowUp), key(Key::PageUp)], Images, |state| step(state, -1)),
-            action!("Next slice", [key(Key::ArrowDown), key(Key::PageDown)], Images, |state| step(state, 1)),
+            action!("Up one slice", [key(Key::ArrowUp), key(Key::PageUp)], Images, |state| step(state, -1)),
+            action!("Down one slice", [key(Key::ArrowDown), key(Key::PageDown)], Images, |state| step(state, 1)),
         ],
     ),
     row(
         Group::Look,
         "Ten slices",
         &[
-            action!("Ten slices back", [key(Key::ArrowUp).shift()], Images, |state| step(state, -10)),
-            action!("Ten slices on", [key(Key::ArrowDown).shift()], Images, |state| step(state, 10)),
+            action!("Up ten slices", [key(Key::ArrowUp).shift()], Images, |state| step(state, -10)),
+            action!("Down ten slices", [key(Key::ArrowDown).shift()], Images, |state| step(state, 10)),
         ],
     ),
     hand(Group::Look, "Zoom", &["Ctrl", "Wheel", " or", "Right", " drag"]),
