@@ -40,8 +40,8 @@ impl Places {
 /// What the window's own layer has to do after a command.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
-    /// Put text on the clipboard.
-    Copy(String),
+    /// Put a report on the clipboard.
+    CopyReport(String),
     /// Save a picture of the window's panes.
     Picture(PathBuf),
 }

@@ -7,6 +7,7 @@ mod app;
 mod apply;
 mod command;
 mod core;
+mod frames;
 mod link;
 pub mod look;
 mod panes;

@@ -198,7 +198,7 @@ impl Maker {
         let batch: Vec<u16> = self.stale.iter().copied().take(BATCH).collect();
         let (wanted, number) = (Arc::clone(&self.wanted), self.number);
         let goes_on = move |_: f32| wanted.load(Ordering::Acquire) == number;
-        let options = SurfaceOptions { max_triangles: Some(MOST_TRIANGLES), ..SurfaceOptions::default() };
+        let options = SurfaceOptions::display(MOST_TRIANGLES);
         let Some(made) = self.grid.as_ref().and_then(|grid| surfaces(grid, &batch, &options, Watch::new(&goes_on)).ok()) else {
             // Another mask is wanted, or there is none.
             self.stale.clear();

@@ -166,7 +166,7 @@ pub(crate) fn name(kind: ExportKind) -> &'static str {
         ExportKind::Csv => "Statistics, CSV",
         ExportKind::Json => "Statistics, JSON",
         ExportKind::ItkSnapLabels => "Label table, ITK-SNAP",
-        ExportKind::SlicerColors => "Color table, Slicer",
+        ExportKind::SlicerColors => "Colour table, Slicer",
         ExportKind::Report => "Report",
     }
 }

@@ -44,7 +44,7 @@ pub(crate) fn apply(core: &mut Core, command: Command) {
         C::ShowDialog(dialog) => core.state.dialog = dialog,
         C::Back => back(core),
         C::DismissBanner(cause) => core.state.banners.retain(|banner| banner.cause != cause),
-        C::CopyReport(report) => core.effects.push(Effect::Copy(report)),
+        C::CopyReport(report) => core.effects.push(Effect::CopyReport(report)),
         C::SetSettings(settings) => settings::set(core, *settings),
         C::RestartEngine => runs::restart(core),
 
@@ -153,7 +153,7 @@ pub(crate) fn apply(core: &mut Core, command: Command) {
         C::Redo => steps::redo(core),
         C::JumpTo(steps) => steps::jump_to(core, steps),
         C::ResumeEditing => steps::resume(core),
-        C::StopWork => edit::with(core, |edit| edit::stop(edit)),
+        C::StopWork => edit::with(core, edit::stop),
 
         C::SetExportKind(kind, chosen) => export::set_kind(core, kind, chosen),
         C::ChooseExportFolder => export::choose_folder(core),

@@ -119,6 +119,13 @@ pub(super) fn select(core: &mut Core, index: usize) {
 pub(super) fn filter(core: &mut Core, text: String) {
     if let Some(listing) = &mut core.state.listing {
         listing.filter = text;
+        // Enter opens what is selected, so that must be in sight.
+        let hidden = |report: &ListReport| report.studies.get(listing.selected).is_none_or(|study| !listing.shows(study));
+        if listing.report.as_ref().is_some_and(hidden)
+            && let Some(first) = listing.beside(0)
+        {
+            listing.selected = first;
+        }
     }
 }
 

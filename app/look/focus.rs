@@ -1,6 +1,6 @@
 //! The focus ring: shown where the keyboard put the focus, never where the pointer did.
 
-use egui::{Event, Id, Plugin, RawInput, Rect, Response, Stroke, StrokeKind, Ui};
+use egui::{CornerRadius, Event, Id, Plugin, RawInput, Rect, Response, Stroke, StrokeKind, Ui};
 
 use super::theme::{Theme, corners};
 use super::tokens::line;
@@ -78,8 +78,13 @@ pub fn ring_around(ui: &Ui, response: &Response, rect: Rect, radius: f32) {
 
 /// Paints the ring inside a row that fills its panel from edge to edge.
 pub fn ring_inside(ui: &Ui, response: &Response) {
+    ring_inside_round(ui, response, CornerRadius::ZERO);
+}
+
+/// Paints the ring inside a row at the round corners of its table.
+pub fn ring_inside_round(ui: &Ui, response: &Response, corners: CornerRadius) {
     if is_marked(response) {
         let stroke = Stroke::new(line::FOCUS, Theme::of(ui).accent);
-        ui.painter().rect_stroke(response.rect, corners(0.0), stroke, StrokeKind::Inside);
+        ui.painter().rect_stroke(response.rect, corners, stroke, StrokeKind::Inside);
     }
 }

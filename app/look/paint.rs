@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use egui::text::{LayoutJob, TextFormat, TextWrapping};
-use egui::{Align2, Color32, FontId, Galley, Painter, Pos2, Rect, Response, Role, Stroke, StrokeKind, Ui, WidgetInfo, pos2, vec2};
+use egui::{
+    Align2, Color32, CornerRadius, FontId, Galley, Painter, Pos2, Rect, Response, Role, Stroke, StrokeKind, TextureId, Ui, Vec2,
+    WidgetInfo, pos2, vec2,
+};
 
-use super::icons::Icon;
+use super::icons::{self, Icon};
 use super::theme::corners;
-use super::tokens::{Palette, Type, control, line, radius};
+use super::tokens::{Palette, Type, control, icon as size, line, radius};
 
 /// One line of text, ending in "…" where it does not fit.
 pub(crate) fn line_of(ui: &Ui, text: &str, font: FontId, colour: Color32, max_width: f32) -> Arc<Galley> {
@@ -142,6 +145,25 @@ pub(crate) fn frame(painter: &Painter, rect: Rect, corner: f32, fill: Color32, b
 /// The bar at the left of a selected row.
 pub(crate) fn selected_bar(painter: &Painter, row: Rect, p: &Palette) {
     painter.rect_filled(Rect::from_min_size(row.min, vec2(line::SELECTED, row.height())), corners(0.0), p.accent);
+}
+
+/// The bar at the left of a selected row with round corners.
+pub(crate) fn selected_bar_round(painter: &Painter, row: Rect, corners: CornerRadius, p: &Palette) {
+    let slot = Rect::from_min_size(row.min, vec2(line::SELECTED, row.height()));
+    painter.with_clip_rect(slot.intersect(painter.clip_rect())).rect_filled(row, corners, p.accent);
+}
+
+/// A small picture inside a rectangle, whole and undistorted, on the black that images have; a mark where there is none.
+pub(crate) fn thumbnail(ui: &Ui, rect: Rect, picture: Option<(TextureId, Vec2)>, p: &Palette) {
+    let rect = snapped(ui.painter(), rect);
+    let Some((texture, whole)) = picture.filter(|(_, whole)| whole.min_elem() > 0.0) else {
+        ui.painter().rect_filled(rect, corners(radius::TAG), p.bg3);
+        return icon(ui.painter(), rect.center(), icons::LAYERS, size::BAR, p.text3);
+    };
+    ui.painter().rect_filled(rect, corners(radius::TAG), p.canvas);
+    let fit = (rect.size() / whole).min_elem();
+    let inner = snapped(ui.painter(), Rect::from_center_size(rect.center(), whole * fit));
+    egui::Image::from_texture((texture, inner.size())).corner_radius(corners(radius::TAG)).paint_at(ui, inner);
 }
 
 /// A separator across a rectangle, at its lower edge.

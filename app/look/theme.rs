@@ -156,9 +156,14 @@ impl Type {
     }
 }
 
-/// A margin from points of the spacing scale.
+/// A margin from points of the spacing scale; egui keeps margins in a byte, so no more than 127.
 pub fn margin(x: f32, y: f32) -> Margin {
     Margin::symmetric(x as i8, y as i8)
+}
+
+/// Around the head of a side panel; all of them begin at one height.
+pub fn head_margin() -> Margin {
+    Margin { top: gap::M as i8, ..margin(gap::M, gap::S) }
 }
 
 /// A radius from a token.
@@ -197,7 +202,8 @@ fn style(p: &Palette, reduce_motion: bool) -> Style {
     spacing.icon_width_inner = control::RADIO_DOT;
     spacing.icon_spacing = control::ICON_GAP;
     spacing.tooltip_width = layout::TOOLTIP;
-    spacing.scroll = ScrollStyle { floating: true, ..ScrollStyle::thin() };
+    // Over the rows, which keep the whole width of their panel.
+    spacing.scroll = ScrollStyle { floating: true, floating_allocated_width: 0.0, ..ScrollStyle::thin() };
     style
 }
 

@@ -3,9 +3,9 @@
 use egui::Color32;
 use volume::LabelTable;
 
-use crate::look::tokens::colour::IMAGE_TEXT2;
+use crate::look::tokens::colour::{self, IMAGE_TEXT2};
 use crate::look::tokens::{self, Pattern, line};
-use crate::render::styles::{self, Emphasis, LabelStyle, LineWidths, Shown, Structure, label_styles};
+use crate::render::styles::{Emphasis, LabelStyle, LineWidths, Shown, Structure, label_styles};
 use crate::state::{Case, Mode, OverlayStyle, Settings};
 
 /// How a structure looks in lists and images.
@@ -29,8 +29,7 @@ pub(crate) fn looks(case: &Case, settings: &Settings) -> Vec<Look> {
     let one = |(index, (label, given)): (usize, (&volume::Label, &volume::Label))| {
         let (palette, pattern) = tokens::structure(index, settings.patterns);
         let chosen = label.color != given.color && !settings.safe_colors;
-        let [red, green, blue] = label.color;
-        Look { value: label.value, color: if chosen { Color32::from_rgb(red, green, blue) } else { palette }, pattern }
+        Look { value: label.value, color: if chosen { colour::of_file(label.color) } else { palette }, pattern }
     };
     table.iter().zip(given.iter()).enumerate().map(one).collect()
 }
@@ -53,7 +52,7 @@ pub(super) fn styles(case: &Case, settings: &Settings, mode: Mode) -> Vec<LabelS
         .map(|look| Structure {
             value: look.value,
             color: rgb(look.color),
-            pattern: pattern(look.pattern),
+            pattern: look.pattern,
             visible: case.structure(look.value).visible,
         })
         .collect();
@@ -75,13 +74,4 @@ pub(super) fn styles(case: &Case, settings: &Settings, mode: Mode) -> Vec<LabelS
         hovered: view.hovered,
     };
     label_styles(&structures, shown, view.opacity, widths, emphasis, rgb(IMAGE_TEXT2))
-}
-
-fn pattern(pattern: Pattern) -> styles::Pattern {
-    match pattern {
-        Pattern::Solid => styles::Pattern::Solid,
-        Pattern::Dash => styles::Pattern::Dash,
-        Pattern::Dot => styles::Pattern::Dot,
-        Pattern::DashDot => styles::Pattern::DashDot,
-    }
 }

@@ -9,6 +9,7 @@ mod slice;
 mod solid;
 mod textures;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use egui::{Rect, Ui, pos2};
@@ -42,6 +43,13 @@ impl Panes {
     pub(crate) fn new(wake: Wake) -> Self {
         let styles = Arc::from(Vec::new());
         Self { textures: Textures::default(), surfaces: Surfaces::new(wake), styles, held: None, wheel: 0.0, rect: Rect::NOTHING }
+    }
+}
+
+impl Panes {
+    /// Structures a mask in the making has surfaces of.
+    pub(crate) fn found(&mut self, case: &Case) -> BTreeSet<u16> {
+        self.surfaces.of(case).iter().map(|mesh| mesh.label()).collect()
     }
 }
 

@@ -36,7 +36,7 @@ pub(super) fn slice(ui: &Ui, scene: &Scene<'_>, placed: &Placed, slice: usize, l
     let at = format!("{} / {count}", slice + 1);
     let name = plate(ui, rect.min + egui::vec2(inset, inset), Align2::LEFT_TOP, Plate::Name(placed.layout.plane.name(), &at));
     let numbers = grey(case.view.window) + &slab(scene);
-    let corner = pos2(rect.right() - inset - control::TARGET / 2.0, rect.top() + inset);
+    let corner = pos2(rect.right() - inset - control::PLATE_PAD, rect.top() + inset);
     if corner.x - name.right() > layout::NUMBERS {
         plate(ui, corner, Align2::RIGHT_TOP, Plate::Numbers(&numbers));
     }

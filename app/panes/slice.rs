@@ -55,7 +55,7 @@ fn painter(scene: &mut Scene<'_>, placed: &Placed, slice: usize) -> Option<Slice
         labels,
         styles: Arc::clone(&scene.panes.styles),
         doubt: doubt.map(|doubt| (doubt, look)),
-        window: pane::Window { level: view.window.level, width: view.window.width },
+        window: view.window,
         // Uptake is read as black on white.
         inverted: case.file.modality == "PT",
         slab: slab(view.slab, placed.layout.through.spacing_mm),

@@ -7,7 +7,8 @@ use super::looks::{looks, rgb};
 use super::{Scene, over};
 use crate::command::Command;
 use crate::look::paint;
-use crate::look::tokens::{control, layout};
+use crate::look::tokens::colour::IMAGE_TEXT2;
+use crate::look::tokens::{Type, control, gap, layout, line};
 use crate::look::widgets::{Plate, plate};
 use crate::render::mesh::{MeshPainter, MeshStyle, MeshView, Shading, pick};
 use crate::state::{Layout, Mode, Pane};
@@ -26,6 +27,8 @@ pub(super) fn show(ui: &mut Ui, scene: &mut Scene<'_>, rect: Rect) {
     let shown = view.structures.iter().filter(|(_, style)| style.visible).count();
     let about = caption(scene, shown);
     let making = scene.panes.surfaces.is_making();
+    let letters = view.camera.letters();
+    let name = view.camera.name().unwrap_or("Oblique");
     if view.structures.is_empty() {
         let text = match (case.layer().is_some(), making) {
             (_, true) => "Making surfaces…",
@@ -34,17 +37,19 @@ pub(super) fn show(ui: &mut Ui, scene: &mut Scene<'_>, rect: Rect) {
         };
         over::nothing(ui, rect, text);
     } else {
-        let name = view.camera.name().unwrap_or("Oblique");
-        let letters = view.camera.letters();
         MeshPainter { pane: PANE, rect, view }.paint(ui.painter());
-        over::edges(ui, rect, [letters.left, letters.right, letters.top, letters.bottom]);
-        let corner = rect.right_top() + egui::vec2(-control::PLATE_INSET - control::TARGET / 2.0, control::PLATE_INSET);
-        if rect.width() > 2.0 * layout::NUMBERS {
-            plate(ui, corner, Align2::RIGHT_TOP, Plate::Numbers(name));
-        }
+    }
+    over::edges(ui, rect, [letters.left, letters.right, letters.top, letters.bottom]);
+    let corner = rect.right_top() + egui::vec2(-control::PLATE_INSET - control::PLATE_PAD, control::PLATE_INSET);
+    if rect.width() > 2.0 * layout::NUMBERS {
+        plate(ui, corner, Align2::RIGHT_TOP, Plate::Numbers(name));
     }
     let inset = control::PLATE_INSET;
-    plate(ui, rect.min + egui::vec2(inset, inset), Align2::LEFT_TOP, Plate::Name("3D surface", &about));
+    // What does not fit before the letter in the middle is left to those who cannot see it.
+    let words = [("3D surface", Type::Small.strong()), (about.as_str(), Type::Small.regular())];
+    let width: f32 = words.map(|(text, font)| paint::line_of(ui, text, font, IMAGE_TEXT2, f32::INFINITY).size().x).iter().sum();
+    let fits = width + 2.0 * inset + gap::XL < rect.width() * line::HALF;
+    plate(ui, rect.min + egui::vec2(inset, inset), Align2::LEFT_TOP, Plate::Name("3D surface", if fits { &about } else { "" }));
     paint::name(&response, Role::Image, &format!("3D surface, {about}"));
 }
 
@@ -54,7 +59,9 @@ fn caption(scene: &Scene<'_>, shown: usize) -> String {
     let running = scene.state.run.as_ref().is_some_and(|run| run.case == scene.case.folder.path());
     match (focus, shown) {
         (Some(name), 1..) => format!("{name} in focus"),
+        (_, 0) if scene.case.layer().is_none() => "no mask yet".to_owned(),
         (_, 0) => String::new(),
+        (_, 1) if running => "1 structure so far".to_owned(),
         (_, 1) => "1 structure".to_owned(),
         (_, count) if running => format!("{count} structures so far"),
         (_, count) => format!("{count} structures"),

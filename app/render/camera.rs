@@ -200,7 +200,7 @@ mod tests {
     fn projection_points_and_rays_agree() {
         let mut camera = camera(0.6, 0.4);
         camera.zoom_about(Pos2::new(100.0, 250.0), RECT, 2.5);
-        camera.pan(Vec2::new(13.0, -8.0), RECT.size());
+        camera.pan(Vec2::from([13.0, -8.0]), RECT.size());
         for place in [DVec3::new(10.0, -30.0, 500.0), DVec3::new(-80.0, 60.0, 410.0)] {
             let pos = camera.pos_of(place, RECT);
             let clip = camera.clip_from_lps(RECT.size()).project_point3(place.as_vec3());

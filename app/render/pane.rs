@@ -14,7 +14,7 @@ use wgpu::{
 
 use super::plane::Placed;
 use super::resources::RenderResources;
-use super::styles::LabelStyle;
+use super::styles::{LabelStyle, number_of};
 use super::volume_textures::{Layer, LayerTexture};
 
 const SHADER: &str = include_str!("shaders/slice.wgsl");
@@ -189,7 +189,7 @@ pub(crate) struct StyleRow {
 
 impl StyleRow {
     fn new(style: &LabelStyle, pixels_per_point: f32) -> Self {
-        let line = [style.line * pixels_per_point, style.line_opacity, style.pattern.number(), 0.0];
+        let line = [style.line * pixels_per_point, style.line_opacity, number_of(style.pattern), 0.0];
         Self { color: with(unit_color(style.color), style.fill), line }
     }
 }

@@ -1,28 +1,14 @@
 //! How each structure is drawn: the state of the list turned into one row per label value for the shader.
 
-/// The pattern of an outline, so that structures do not differ by colour alone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum Pattern {
-    /// Unbroken.
-    #[default]
-    Solid,
-    /// Long on, long off.
-    Dash,
-    /// Short on, short off.
-    Dot,
-    /// Long on, off with a dot.
-    DashDot,
-}
+pub use crate::look::tokens::Pattern;
 
-impl Pattern {
-    /// The number `slice.wgsl` knows it by.
-    pub(crate) fn number(self) -> f32 {
-        match self {
-            Self::Solid => 0.0,
-            Self::Dash => 1.0,
-            Self::Dot => 2.0,
-            Self::DashDot => 3.0,
-        }
+/// The number `slice.wgsl` knows a pattern by.
+pub(crate) fn number_of(pattern: Pattern) -> f32 {
+    match pattern {
+        Pattern::Solid => 0.0,
+        Pattern::Dash => 1.0,
+        Pattern::Dot => 2.0,
+        Pattern::DashDot => 3.0,
     }
 }
 

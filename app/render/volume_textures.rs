@@ -326,7 +326,8 @@ impl LayerTexture {
         }
         if let Some(whole) = &pending.whole {
             let slices = (CHUNK_BYTES / (size[1] * size[2] * layer.kind.bytes())).max(1);
-            while self.loaded.len() < size[0] && !budget.is_spent() {
+            // Where the user looks, a mask comes with its image and does not wait until all of that is there.
+            while self.loaded.len() < size[0] && (self.loaded.is_empty() || !budget.is_spent()) {
                 let start = Instant::now();
                 let next = next_slices(&self.loaded, pending.first_slice, size[0], slices);
                 let bytes = self.upload_slices(queue, size, whole, next.clone());

@@ -5,7 +5,7 @@ use jobs::case::StructureReview;
 
 use crate::command::Command;
 use crate::look::tokens::{Panels, State as Sign, Type, control, gap};
-use crate::look::widgets::{Button, Slider, Words, fact, fold_head, rule, section_head, swatch, tag};
+use crate::look::widgets::{Button, Slider, Words, fact, fold_head, head_row, rule, section_head, swatch, tag};
 use crate::look::{icons, theme};
 use crate::panes::look_of;
 use crate::screens::{Draw, words};
@@ -61,7 +61,7 @@ fn structure(ui: &mut Ui, draw: &mut Draw<'_>, case: &Case, value: u16) {
     let Some(name) = case.name_of(value) else { return };
     let layer = case.layer();
     let known = layer.and_then(|layer| layer.review.as_ref()?.structures.iter().find(|structure| structure.value == value));
-    ui.horizontal(|ui| {
+    head_row(ui, |ui| {
         if let Some(look) = look_of(case, &draw.state.settings, value) {
             swatch(ui, look.color, look.pattern, case.structure(value).visible);
         }
@@ -75,7 +75,7 @@ fn structure(ui: &mut Ui, draw: &mut Draw<'_>, case: &Case, value: u16) {
             });
         });
     });
-    ui.add_space(gap::XS);
+    ui.add_space(gap::S);
     match known {
         Some(structure) if structure.voxels > 0 => measures(ui, case, structure),
         Some(_) => drop(ui.add(Words::note("Not in this mask."))),
@@ -127,6 +127,7 @@ fn window(ui: &mut Ui, draw: &mut Draw<'_>, case: &Case) {
     let range = (high - low).max(1.0);
     let decimals = if range < 10.0 { 2 } else { 0 };
     let (mut width, mut level) = (f64::from(now.width), f64::from(now.level));
+    ui.spacing_mut().item_spacing.y = 0.0;
     // Windows that reach beyond the image's values are as good as any.
     let (widest, levels) = (range.max(width), low.min(level)..=high.max(level));
     let changed = ui.add(Slider::new("Width", &mut width, least(decimals)..=widest).decimals(decimals)).changed()

@@ -89,9 +89,10 @@ pub(super) fn panel(ui: &mut Ui, draw: &mut Draw<'_>) {
         rule(ui);
         Frame::new().inner_margin(theme::margin(gap::M, gap::M)).show(ui, |ui| undo_redo(ui, draw, case));
     });
+    let listed = ((ui.available_height() - BELOW_LIST) / control::ROW).floor().max(LEAST_LISTED) * control::ROW;
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
-        ui.spacing_mut().item_spacing.y = gap::XS;
-        draw_into(ui, draw, case);
+        ui.spacing_mut().item_spacing.y = 0.0;
+        draw_into(ui, draw, case, listed);
         block(ui, |ui| match (&case.edit.working, operation(ui)) {
             (Some(working), _) => at_work(ui, draw, working),
             (None, Some(operation)) => settings(ui, draw, case, operation),
@@ -105,17 +106,19 @@ pub(super) fn panel(ui: &mut Ui, draw: &mut Draw<'_>) {
 /// A section with a rule above it.
 fn block(ui: &mut Ui, contents: impl FnOnce(&mut Ui)) {
     rule(ui);
-    Frame::new().inner_margin(theme::margin(gap::M, gap::S)).show(ui, contents);
+    Frame::new().inner_margin(theme::margin(gap::M, gap::M)).show(ui, |ui| {
+        ui.spacing_mut().item_spacing.y = gap::XS;
+        contents(ui);
+    });
 }
 
-fn draw_into(ui: &mut Ui, draw: &mut Draw<'_>, case: &Case) {
-    Frame::new().inner_margin(theme::margin(gap::M, gap::S)).show(ui, |ui| {
+fn draw_into(ui: &mut Ui, draw: &mut Draw<'_>, case: &Case, listed: f32) {
+    Frame::new().inner_margin(theme::head_margin()).show(ui, |ui| {
         section_head(ui, "Draw into", Some("Q / E"));
     });
     let measured = case.layer().and_then(|layer| layer.review.as_ref());
     let looks = looks(case, &draw.state.settings);
-    ui.spacing_mut().item_spacing.y = 0.0;
-    ScrollArea::vertical().id_salt("draw into").max_height(LISTED * control::ROW).show(ui, |ui| {
+    ScrollArea::vertical().id_salt("draw into").max_height(listed).show(ui, |ui| {
         for look in &looks {
             let known = measured.and_then(|review| review.structures.iter().find(|known| known.value == look.value));
             let value = known.map(structures::volume).unwrap_or_default();
@@ -132,15 +135,18 @@ fn draw_into(ui: &mut Ui, draw: &mut Draw<'_>, case: &Case) {
             }
         }
     });
-    Frame::new().inner_margin(theme::margin(gap::M, gap::XS)).show(ui, |ui| {
+    // Its sign stands under the swatches.
+    Frame::new().inner_margin(theme::margin(0.0, gap::XXS)).show(ui, |ui| {
         if ui.add(Button::quiet("New structure").icon(icons::ADD)).clicked() {
             draw.ask(Command::ShowDialog(Dialog::NewStructure(String::new())));
         }
     });
 }
 
-/// Rows of structures shown before the list scrolls.
-const LISTED: f32 = 8.0;
+/// Fewest rows of structures shown before their list scrolls.
+const LEAST_LISTED: f32 = 4.0;
+/// What stands under that list, so that it takes the room of a high window: head, settings of a tool, and the last steps.
+const BELOW_LIST: f32 = 470.0;
 
 fn tool(ui: &mut Ui, draw: &mut Draw<'_>, case: &Case) {
     let edit = &case.edit;
@@ -332,9 +338,10 @@ fn open_history(case: &Case) -> Option<&History> {
 /// Steps, newest first; those that were undone are faint and can be made again.
 fn history(ui: &mut Ui, draw: &mut Draw<'_>, case: &Case) {
     rule(ui);
+    ui.spacing_mut().item_spacing.y = 0.0;
     let history = open_history(case);
     let (steps, done) = history.map_or((&[] as &[Step], 0), |history| (history.steps(), history.done()));
-    Frame::new().inner_margin(theme::margin(gap::M, gap::S)).show(ui, |ui| {
+    Frame::new().inner_margin(theme::head_margin()).show(ui, |ui| {
         let about = if steps.is_empty() { String::new() } else { format!("{done} steps, kept after restart") };
         section_head(ui, "History", Some(&about));
         if steps.is_empty() {

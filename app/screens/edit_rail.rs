@@ -4,8 +4,8 @@ use eframe::egui::{Frame, ScrollArea, Ui};
 
 use crate::command::Command;
 use crate::look::icons::{self, Icon};
-use crate::look::tokens::gap;
-use crate::look::widgets::{tool_button, tool_rule};
+use crate::look::tokens::{control, gap};
+use crate::look::widgets::{tool_button_high, tool_rule};
 use crate::look::{Theme, theme};
 use crate::screens::Draw;
 use crate::screens::edit::{self, Operation};
@@ -31,11 +31,13 @@ pub(super) fn panel(ui: &mut Ui, draw: &mut Draw<'_>) {
     let fill = Theme::of(ui).bg1;
     Frame::new().fill(fill).inner_margin(theme::margin(0.0, gap::S)).show(ui, |ui| {
         ui.set_min_size(ui.available_size());
+        let count = (Tool::ALL.len() + Operation::ALL.len()) as f32;
+        let height = ((ui.available_height() - gap::M) / count).floor().clamp(control::TOOL_LEAST, control::TOOL);
         ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
             ui.spacing_mut().item_spacing.y = 0.0;
             for (at, tool) in Tool::ALL.into_iter().enumerate() {
                 let key = (at + 1).to_string();
-                if tool_button(ui, sign(tool), tool.name(), &key, case.edit.tool == tool, true).clicked() {
+                if tool_button_high(ui, height, sign(tool), tool.name(), &key, case.edit.tool == tool, true).clicked() {
                     draw.ask(Command::TakeTool(tool));
                 }
             }
@@ -43,7 +45,8 @@ pub(super) fn panel(ui: &mut Ui, draw: &mut Draw<'_>) {
             let shown = edit::operation(ui);
             let free = case.edit.working.is_none() && case.view.selected.is_some();
             for operation in Operation::ALL {
-                let button = tool_button(ui, operation.sign(), operation.name(), operation.key(), shown == Some(operation), free);
+                let button =
+                    tool_button_high(ui, height, operation.sign(), operation.name(), operation.key(), shown == Some(operation), free);
                 if button.clicked() {
                     edit::show_operation(ui, if shown == Some(operation) { None } else { Some(operation) });
                 }

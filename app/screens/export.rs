@@ -111,7 +111,7 @@ fn checks(ui: &mut Ui, case: &Case) {
     };
     let cut = there.iter().filter(|known| known.cut_by_edge).count();
     if cut > 0 {
-        state_row(ui, Sign::Warn, &format!("{cut} cut by the image edge: volumes are lower bounds"), "");
+        state_row(ui, Sign::Warn, &format!("{cut} cut by the image edge"), "volumes ≥");
     }
     let open = there.iter().filter(|known| known.decision != Decision::Accepted).count();
     match open {
@@ -137,7 +137,11 @@ fn ways(ui: &mut Ui, draw: &mut Draw<'_>, case: &Case) {
             draw.commands.push(Command::SetExportStem(typed));
         }
     });
-    let folder = export.folder.as_ref().map(|folder| folder.display().to_string());
+}
+
+/// Where to; always in sight, above the button.
+fn place(ui: &mut Ui, draw: &mut Draw<'_>) {
+    let folder = draw.state.export.folder.as_ref().map(|folder| folder.display().to_string());
     labelled(ui, "To", |ui, width| {
         let room = width - control::HEIGHT - gap::S;
         let text = folder.as_deref().unwrap_or("Choose a folder…");
@@ -198,6 +202,8 @@ fn write(ui: &mut Ui, draw: &mut Draw<'_>, case: &Case) {
     let count = count(state, case);
     let text = if state.export.writing { "Writing…".to_owned() } else { format!("Export {}", files(count)) };
     let enabled = count > 0 && !state.export.writing;
+    place(ui, draw);
+    ui.add_space(gap::M);
     let width = ui.available_width();
     let button = Button::primary(&text).icon(icons::EXPORT).key("Enter").large().width(width).enabled(enabled);
     if ui.add(button).clicked() {

@@ -2,43 +2,39 @@
 
 use std::time::SystemTime;
 
-use eframe::egui::{Align, Frame, Layout, ScrollArea, Ui, vec2};
+use eframe::egui::{Align, Frame, Layout, Ui, vec2};
 use jobs::case::CaseState;
 use jobs::{AdapterSummary, DoctorReport};
 
+use crate::apply::sentence;
 use crate::command::Command;
 use crate::look::tokens::{State as Sign, Type, control, gap, icon, layout, line};
-use crate::look::widgets::notices::result_card;
-use crate::look::widgets::{Button, Ink, ListRow, Words, drop_zone, table, tag};
+use crate::look::widgets::notices::{result_card, result_card_about};
+use crate::look::widgets::{Button, Ink, ListRow, Words, drop_zone, page, table, tag};
 use crate::look::{Theme, icons, paint};
+use crate::screens::segment::quality_name;
 use crate::screens::{Draw, shell, words};
-use crate::state::{EngineStatus, Recent, SettingsPage};
+use crate::state::{EngineStatus, FinishedRun, Outcome, Recent, SettingsPage};
 
 /// Size of a case's picture in the list.
 const PICTURE: [f32; 2] = [control::LIST_ROW, control::LARGE + gap::XS];
 
 pub(super) fn ui(ui: &mut Ui, draw: &mut Draw<'_>) {
-    ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
-        let width = layout::HOME.min(ui.available_width() - 2.0 * gap::XL);
-        let side = ((ui.available_width() - width) * line::HALF).max(gap::XL);
-        Frame::new().inner_margin(crate::look::theme::margin(side, gap::XXL)).show(ui, |ui| {
-            ui.set_width(width);
-            page(ui, draw, width);
-        });
-    });
+    page(ui, "home", layout::HOME, gap::XXL, |ui, width| contents(ui, draw, width));
 }
 
-fn page(ui: &mut Ui, draw: &mut Draw<'_>, width: f32) {
+fn contents(ui: &mut Ui, draw: &mut Draw<'_>, width: f32) {
     ui.add_space(gap::S);
     ui.add(Words::title("Open a study").size(Type::Display));
+    ui.add_space(gap::XS);
     ui.add(Words::new("DICOM folder, NIfTI, NRRD or a queue. Nothing leaves this computer.").ink(Ink::Label));
-    ui.add_space(gap::L);
+    ui.add_space(gap::XL);
     ways_in(ui, draw, width);
     ui.add_space(gap::L);
     device(ui, draw);
     ui.add_space(gap::XL);
     recent_head(ui, draw);
-    ui.add_space(gap::S);
+    ui.add_space(gap::L);
     if draw.state.recents.cases.is_empty() {
         ui.add_space(gap::XXL);
         ui.add(Words::new("Studies you open appear here.").ink(Ink::Caption).centred());
@@ -109,21 +105,33 @@ fn device(ui: &mut Ui, draw: &mut Draw<'_>) {
     let on_cpu = state.device.as_ref().filter(|device| adapter_of(device).is_none());
     let by_choice = state.settings.device == "cpu";
     match on_cpu {
-        Some(device) if !by_choice => result_card(ui, Sign::Warn, (icons::CHIP, Sign::Warn), |ui| no_gpu(ui, draw, device)),
+        Some(device) if !by_choice => {
+            let about = format!("{} Masks agree with those from a GPU.", why_no_gpu(device));
+            result_card_about(ui, Sign::Warn, (icons::CHIP, Sign::Warn), &about, |ui| no_gpu(ui, draw, device));
+        }
         _ => result_card(ui, Sign::Neutral, (icons::CHIP, sign), |ui| {
-            ui.set_min_width(ui.available_width());
+            let width = ui.available_width();
+            ui.set_min_width(width);
             ui.add(Words::new(&shell::device_name(state)).strong());
             let about = match &state.device {
                 None => "Looking at this machine's devices…".to_owned(),
                 Some(device) => adapter_of(device).map_or_else(
                     || format!("{} threads · masks agree with those from a GPU", device.threads),
-                    |adapter| format!("{} · {}", adapter.backend, adapter.kind),
+                    |adapter| format!("{} · {}", words::backend(&adapter.backend), adapter.kind),
                 ),
             };
             ui.add(Words::new(&about).ink(Ink::Label));
             tag(ui, sign, mark, word);
+            last_run(ui, &state.finished);
         }),
     }
+}
+
+/// How long the last whole run took, as a measure of what this device can do. Nothing before there was one.
+fn last_run(ui: &mut Ui, finished: &[FinishedRun]) {
+    let Some(run) = finished.iter().rev().find(|run| run.outcome == Outcome::Done) else { return };
+    let text = format!("{} with {} took {}", run.title, quality_name(run.quality), words::duration(run.seconds));
+    ui.with_layout(Layout::right_to_left(Align::Center), |ui| ui.add(Words::small(&text)));
 }
 
 /// The adapter runs are made on; none with the CPU engine.
@@ -133,14 +141,34 @@ fn adapter_of(device: &DoctorReport) -> Option<&AdapterSummary> {
 
 fn no_gpu(ui: &mut Ui, draw: &mut Draw<'_>, device: &DoctorReport) {
     ui.set_min_width(ui.available_width());
-    ui.add(Words::new("No usable GPU found").strong());
-    let about = format!("Using the CPU engine: {} threads. Masks agree with those from a GPU; it takes longer.", device.threads);
     ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
         if ui.add(Button::plain("Why?")).clicked() {
             draw.ask(Command::ShowSettings(SettingsPage::Device));
         }
-        ui.with_layout(Layout::left_to_right(Align::Center), |ui| ui.add(Words::new(&about).ink(Ink::Label)));
+        ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+            ui.add(Words::new("No usable GPU found").strong());
+            let about = format!("Using the CPU engine: {} threads", device.threads);
+            ui.add(Words::new(&about).ink(Ink::Label));
+            tag(ui, Sign::Warn, None, "Slower");
+            last_run(ui, &draw.state.finished);
+        });
     });
+}
+
+/// What is known about why no adapter is used, as one sentence.
+fn why_no_gpu(device: &DoctorReport) -> String {
+    match device.adapters.as_slice() {
+        [] => "No graphics driver offers Vulkan, Metal or DirectX 12.".to_owned(),
+        [first, ..] => match first.fault.as_ref().or(first.warning.as_ref()) {
+            Some(fault) => format!("{}: {}", first.name, sentence(fault)),
+            None => format!("The only driver is software ({}), which is slower than the CPU engine.", short_name(&first.name)),
+        },
+    }
+}
+
+/// A name without what stands in brackets after it.
+fn short_name(name: &str) -> &str {
+    name.split('(').next().unwrap_or_default().trim()
 }
 
 fn recents(ui: &mut Ui, draw: &mut Draw<'_>) {
@@ -153,9 +181,9 @@ fn recents(ui: &mut Ui, draw: &mut Draw<'_>) {
             let about = about.collect::<Vec<_>>().join(" · ");
             let (sign, word) = state_words(recent);
             let when = words::ago(&recent.at, now);
-            let mut row = ListRow::new(&recent.title).about(&about).tag(sign, word).value(&when);
-            if let Some(picture) = &picture {
-                row = row.picture(picture.id(), PICTURE);
+            let mut row = ListRow::new(&recent.title).about(&about).tag(sign, word).value(&when).picture(picture.as_ref(), PICTURE);
+            if i == 0 {
+                row = row.first();
             }
             if i + 1 == count {
                 row = row.last();

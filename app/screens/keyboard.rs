@@ -3,9 +3,9 @@
 use eframe::egui::{Align, Layout, Ui, vec2};
 
 use crate::command::Command;
-use crate::look::icons;
 use crate::look::tokens::{Panels, Type, breakpoint, control, gap, layout};
-use crate::look::widgets::{Field, Ink, Words, dialog, keys, link, rule};
+use crate::look::widgets::{Field, Ink, Words, dialog, keys, link};
+use crate::look::{Theme, icons, paint};
 use crate::screens::Draw;
 use crate::screens::keys::{Group, Row, TABLE};
 use crate::state::{Dialog, SettingsPage};
@@ -13,20 +13,29 @@ use crate::state::{Dialog, SettingsPage};
 /// The dialog over any screen.
 pub(super) fn show(ui: &mut Ui, draw: &mut Draw<'_>) {
     let id = ui.scope_id().with("keyboard filter");
-    let mut text = ui.data(|data| data.get_temp::<String>(id)).unwrap_or_default();
+    let opened = ui.data(|data| data.get_temp::<String>(id));
+    let (opens, mut text) = (opened.is_none(), opened.unwrap_or_default());
     let mut changed = false;
     let find = |ui: &mut Ui| {
         let field = Field::new("Find an action or a key", &mut text).hint("Find an action or a key").icon(icons::SEARCH);
         let response = ui.add(field.width(control::WIDE_BUTTON));
-        changed = response.changed();
+        changed = response.changed() || opens;
+        if opens {
+            response.request_focus();
+        }
     };
     let shown = dialog(ui, "Keyboard", layout::DIALOG, find, |ui| {
         let text = ui.data(|data| data.get_temp::<String>(id)).unwrap_or_default();
-        let height = ui.ctx().content_rect().height() - 2.0 * layout::TOP_BAR - 4.0 * gap::XXL;
-        eframe::egui::ScrollArea::vertical().max_height(height).show(ui, |ui| groups(ui, &text));
-        ui.add_space(gap::M);
+        let foot = vec2(ui.available_width(), control::TARGET);
+        let height = ui.available_height() - gap::S - foot.y;
+        eframe::egui::ScrollArea::vertical().max_height(height).show(ui, |ui| {
+            // Off the scroll bar, which would cover the last key.
+            ui.set_max_width(ui.available_width() - gap::XS);
+            groups(ui, &text);
+        });
+        ui.add_space(gap::S);
         let mut to_settings = false;
-        ui.horizontal(|ui| {
+        ui.allocate_ui_with_layout(foot, Layout::left_to_right(Align::Center), |ui| {
             ui.add(Words::small("On macOS, Ctrl is Cmd. Every action is also in the command list.").ink(Ink::Caption));
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| to_settings = link(ui, "Keys in Settings").clicked());
         });
@@ -59,7 +68,10 @@ pub(super) fn groups(ui: &mut Ui, wanted: &str) {
         Panels::Narrow if ui.available_width() < layout::HOME => 2,
         _ => 3,
     };
-    for line in groups.chunks(columns) {
+    for (at, line) in groups.chunks(columns).enumerate() {
+        if at > 0 {
+            ui.add_space(gap::XL);
+        }
         let width = (ui.available_width() - (columns - 1) as f32 * gap::XXL) / columns as f32;
         ui.horizontal_top(|ui| {
             ui.spacing_mut().item_spacing.x = gap::XXL;
@@ -75,20 +87,19 @@ pub(super) fn groups(ui: &mut Ui, wanted: &str) {
                 });
             }
         });
-        ui.add_space(gap::XL);
     }
 }
 
 fn show_row(ui: &mut Ui, row: &Row) {
     let size = vec2(ui.available_width(), control::ROW);
-    ui.allocate_ui_with_layout(size, Layout::right_to_left(Align::Center), |ui| {
+    let shown = ui.allocate_ui_with_layout(size, Layout::right_to_left(Align::Center), |ui| {
         ui.set_min_size(size);
         keys(ui, &row.caps());
         ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
             ui.add(Words::new(row.words).size(Type::Body).ink(Ink::Label));
         });
     });
-    rule(ui);
+    paint::rule_below(ui.painter(), shown.response.rect, Theme::of(ui).line1);
 }
 
 fn is_wanted(row: &Row, wanted: &str) -> bool {

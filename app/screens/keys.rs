@@ -7,7 +7,7 @@ mod table;
 
 use std::path::PathBuf;
 
-use eframe::egui::{Context, Event, Id, Key, Modifiers};
+use eframe::egui::{Context, Event, Id, Key, Memory, Modifiers};
 
 use crate::command::Command;
 use crate::render::plane::Plane;
@@ -231,7 +231,7 @@ fn text_id() -> Id {
 pub(crate) fn commands(ctx: &Context, state: &State) -> Vec<Command> {
     let in_text = ctx.text_edit_focused();
     let was_in_text = ctx.data_mut(|data| std::mem::replace(data.get_temp_mut_or_default::<bool>(text_id()), in_text));
-    let on_widget = ctx.memory(|memory| memory.focused()).is_some_and(|widget| !is_pane(widget));
+    let on_widget = ctx.memory(Memory::focused).is_some_and(|widget| !is_pane(widget));
     let over = !matches!(state.dialog, Dialog::None | Dialog::Log);
     let mut commands = held(ctx, state, in_text || over);
     for event in ctx.input(|input| input.events.clone()) {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use eframe::egui::{Align, Frame, Layout, Panel, ScrollArea, Ui};
+use eframe::egui::{Align, Frame, Layout, Panel, ScrollArea, Ui, vec2};
 
 use crate::command::Command;
 use crate::look::tokens::{Type, control, gap, layout};
@@ -21,8 +21,8 @@ pub(super) fn show(ui: &mut Ui, draw: &mut Draw<'_>) {
     let p = Theme::of(ui);
     let frame = Frame::new().fill(p.bg1).inner_margin(theme::margin(gap::M, gap::S));
     Panel::bottom("log").resizable(false).frame(frame).show(ui, |ui| {
-        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            ui.set_height(control::HEIGHT);
+        let head = vec2(ui.available_width(), control::HEIGHT);
+        ui.allocate_ui_with_layout(head, Layout::right_to_left(Align::Center), |ui| {
             if ui.add(IconButton::new(icons::CLOSE, "Close the log")).clicked() {
                 draw.ask(Command::ShowDialog(Dialog::None));
             }

@@ -34,7 +34,7 @@ use crate::command::Command;
 use crate::look::widgets::Toasts;
 use crate::look::{Theme, install};
 use crate::panes::Panes;
-use crate::render::device::attach;
+use crate::render::device::{DeviceWatch, attach};
 use crate::state::{Screen, State};
 use pictures::Pictures;
 
@@ -45,6 +45,7 @@ pub(crate) struct Screens {
     theme: Option<Theme>,
     toasts: Toasts,
     told: usize,
+    device: DeviceWatch,
 }
 
 /// What a screen draws with.
@@ -69,12 +70,15 @@ impl Draw<'_> {
 impl Screens {
     pub(crate) fn new(context: &eframe::CreationContext<'_>) -> Self {
         install(&context.egui_ctx);
-        if let Some(state) = &context.wgpu_render_state {
-            attach(state);
-        }
+        let device = context.wgpu_render_state.as_ref().map(attach).unwrap_or_default();
         let ctx = context.egui_ctx.clone();
         let panes = Panes::new(Arc::new(move || ctx.request_repaint()));
-        Self { pictures: Pictures::default(), panes, theme: None, toasts: Toasts::default(), told: 0 }
+        Self { pictures: Pictures::default(), panes, theme: None, toasts: Toasts::default(), told: 0, device }
+    }
+
+    /// Whether the device that all is drawn with is still there.
+    pub(crate) fn device(&self) -> &DeviceWatch {
+        &self.device
     }
 
     /// Draws everything.

@@ -1,13 +1,14 @@
 //! The right panel of Review: why a structure is in its place, its measures, a note, and the decision.
 
-use eframe::egui::{Align, Frame, Layout, Panel, ScrollArea, Ui};
+use eframe::egui::{Align, Frame, Layout, Panel, ScrollArea, Sense, Ui, vec2};
 use jobs::ComparedStructure;
 use jobs::case::{Decision, StructureReview, Swap};
 
 use crate::command::Command;
 use crate::look::icons;
+use crate::look::paint::{self, Run};
 use crate::look::tokens::{State as Sign, Type, control, gap, line};
-use crate::look::widgets::{Button, Field, Ink, Words, empty, fact, key_cap, rule, section_head, state_row, swatch, tag};
+use crate::look::widgets::{Button, Field, Words, empty, fact, head_row, key_cap, rule, section_head, state_row, swatch, tag};
 use crate::look::{Theme, theme};
 use crate::panes::look_of;
 use crate::render::plane::{Convention, Plane, PlaneLayout};
@@ -55,7 +56,7 @@ fn block(ui: &mut Ui, contents: impl FnOnce(&mut Ui)) {
 }
 
 fn head(ui: &mut Ui, draw: &Draw<'_>, case: &Case, known: &StructureReview, (at, count): (usize, usize)) {
-    ui.horizontal(|ui| {
+    head_row(ui, |ui| {
         if let Some(look) = look_of(case, &draw.state.settings, known.value) {
             swatch(ui, look.color, look.pattern, true);
         }
@@ -200,7 +201,7 @@ fn remedies(ui: &mut Ui, draw: &mut Draw<'_>, layer: &Layer) {
 fn decision(ui: &mut Ui, draw: &mut Draw<'_>, known: Option<&StructureReview>) {
     let enabled = known.is_some();
     let width = ui.available_width();
-    ui.spacing_mut().item_spacing = eframe::egui::vec2(gap::S, gap::S);
+    ui.spacing_mut().item_spacing = vec2(gap::S, gap::S);
     let accept = Button::primary("Accept, next").icon(icons::CHECK).key("Enter").large().width(width).enabled(enabled);
     if ui.add(accept).clicked() {
         draw.ask(Command::Decide(Decision::Accepted, true));
@@ -226,9 +227,15 @@ fn decision(ui: &mut Ui, draw: &mut Draw<'_>, known: Option<&StructureReview>) {
             draw.ask(Command::RejectCase);
         }
     });
-    let room = eframe::egui::vec2(width, control::KEY);
-    ui.allocate_ui_with_layout(room, Layout::left_to_right(Align::Center), |ui| {
-        key_cap(ui, "Shift Enter");
-        ui.add(Words::small("accepts the whole case").ink(Ink::Caption));
-    });
+    let (rect, response) = ui.allocate_exact_size(vec2(width, control::KEY), Sense::hover());
+    let p = Theme::of(ui);
+    let mut line = Run::default();
+    line.key(ui, "Shift Enter", Type::Caption.regular(), p.text2, p.line2);
+    line.gap(gap::S);
+    line.text(ui, ACCEPTS_CASE, Type::Small.regular(), p.text3, width);
+    line.paint_centred(ui.painter(), rect);
+    paint::say(&response, ACCEPTS_CASE);
 }
+
+/// What Shift Enter does.
+const ACCEPTS_CASE: &str = "accepts the whole case";

@@ -26,7 +26,7 @@ pub(super) fn panel(ui: &mut Ui, draw: &mut Draw<'_>) {
     let review = case.layer().and_then(|layer| layer.review.as_ref());
     let rows: Vec<&StructureReview> =
         review.map(|review| review.structures.iter().filter(|known| known.voxels > 0).collect()).unwrap_or_default();
-    Frame::new().inner_margin(theme::margin(gap::M, gap::S)).show(ui, |ui| head(ui, &rows));
+    Frame::new().inner_margin(theme::head_margin()).show(ui, |ui| head(ui, &rows));
     rule(ui);
     if rows.is_empty() {
         let text = match (case.layer(), review) {

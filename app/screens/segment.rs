@@ -10,8 +10,8 @@ use crate::look::tokens::{State as Sign, Type, control, gap};
 use crate::look::widgets::notices::note;
 use crate::look::widgets::progress::legend;
 use crate::look::widgets::{
-    Button, Ink, RadioCard, Words, checkbox, compact_card, fact, link, memory_bar, progress_bar, rule, section_head, select, setting_row,
-    state_row, tag, tile_map,
+    Button, Ink, RadioCard, Words, checkbox, compact_card, fact, head_row, link, memory_bar, progress_bar, rule, section_head, select,
+    setting_row, state_row, tag, tile_map,
 };
 use crate::look::{Theme, icons, theme};
 use crate::screens::{Draw, words};
@@ -146,7 +146,7 @@ fn models(ui: &mut Ui, draw: &mut Draw<'_>) {
     let state = draw.state;
     let all_id = ui.scope_id().with("all models");
     let all = ui.data(|data| data.get_temp::<bool>(all_id)).unwrap_or(false);
-    ui.horizontal(|ui| {
+    head_row(ui, |ui| {
         ui.add(Words::new("Model").strong());
         ui.with_layout(eframe::egui::Layout::right_to_left(eframe::egui::Align::Center), |ui| {
             if state.models.len() > FIRST_MODELS {
@@ -388,7 +388,7 @@ fn progress(ui: &mut Ui, draw: &mut Draw<'_>, run: &Run) {
 
 /// Name, percent and time left.
 fn head(ui: &mut Ui, run: &Run, title: &str) {
-    ui.horizontal(|ui| {
+    head_row(ui, |ui| {
         ui.add(Words::new(title).size(Type::Section).strong());
         ui.with_layout(eframe::egui::Layout::right_to_left(eframe::egui::Align::Center), |ui| {
             tag(ui, Sign::Accent, None, quality_name(run.quality));

@@ -5,8 +5,8 @@ use eframe::egui::{CentralPanel, Frame, Panel, Ui};
 use crate::command::Command;
 use crate::look::Theme;
 use crate::look::icons;
-use crate::look::tokens::{State as Sign, breakpoint};
-use crate::look::widgets::bars::{TopAction, TopTitle};
+use crate::look::tokens::{Panels, State as Sign, breakpoint};
+use crate::look::widgets::bars::{TopAction, TopTitle, bar_rule};
 use crate::look::widgets::{Banner, BannerAction, Button, IconButton, ModeTab, Notice, mode_tabs, status_bar, top_bar};
 use crate::screens::{Draw, log, words};
 use crate::state::{Dialog, EngineStatus, Mode, Screen, SettingsPage, Severity, State};
@@ -43,9 +43,12 @@ fn top(ui: &mut Ui, draw: &mut Draw<'_>) {
         |ui| {
             if in_case {
                 jobs_button(ui, state, &mut asked);
-                device_chip(ui, state, &mut asked);
-            } else if state.screen == Screen::Home && ui.add(Button::quiet("Jobs").icon(icons::JOBS)).clicked() {
-                asked.push(Command::Show(Screen::Jobs));
+                device_chip(ui, state, panels, &mut asked);
+            } else if state.screen == Screen::Home {
+                bar_rule(ui);
+                if ui.add(Button::quiet("Jobs").icon(icons::JOBS)).clicked() {
+                    asked.push(Command::Show(Screen::Jobs));
+                }
             }
         },
     );
@@ -79,25 +82,37 @@ fn title(state: &State) -> (String, String) {
             let folder = listing.and_then(|listing| listing.input.file_name()).map(|name| name.to_string_lossy().into_owned());
             let counted = listing
                 .and_then(|listing| listing.report.as_ref())
-                .map(|report| format!("{} series, {} files in one folder", report.studies.len(), words::thousands(report.files as u64)));
+                .map(|report| format!("{} series, {} in one folder", report.studies.len(), words::counted(report.files, "file", "files")));
             ("Choose a series".to_owned(), [folder, counted].into_iter().flatten().collect::<Vec<_>>().join(" · "))
         }
         Screen::Case(_) => state.case.as_ref().map_or_else(Default::default, |case| (case.file.title.clone(), case.file.subtitle.clone())),
         Screen::Settings(_) => ("Settings".to_owned(), String::new()),
-        Screen::Jobs => ("Jobs".to_owned(), String::new()),
+        Screen::Jobs => {
+            let ended = words::counted(state.finished.len(), "ended", "ended");
+            let about = match (&state.run, state.finished.is_empty()) {
+                (Some(_), true) => "1 running".to_owned(),
+                (Some(_), false) => format!("1 running, {ended}"),
+                (None, true) => String::new(),
+                (None, false) => ended,
+            };
+            ("Jobs".to_owned(), about)
+        }
     }
 }
 
 /// The device as a chip: its name and what it does.
-fn device_chip(ui: &mut Ui, state: &State, asked: &mut Vec<Command>) {
-    let text = match (&state.engine, &state.run) {
-        (EngineStatus::Stopped, _) => "Engine stopped".to_owned(),
-        (_, Some(run)) => format!("{} · {:.0} %", device_name(state), run.share() * 100.0),
-        (EngineStatus::Starting, _) => "Engine starting".to_owned(),
-        _ => format!("{} · ready", device_name(state)),
+fn device_chip(ui: &mut Ui, state: &State, panels: Panels, asked: &mut Vec<Command>) {
+    let name = device_name(state);
+    let (text, short) = match (&state.engine, &state.run) {
+        (EngineStatus::Stopped, _) => ("Engine stopped".to_owned(), "Stopped".to_owned()),
+        (_, Some(run)) => (format!("{name} · {:.0} %", run.share() * 100.0), format!("{:.0} %", run.share() * 100.0)),
+        (EngineStatus::Starting, _) => ("Engine starting".to_owned(), "Starting".to_owned()),
+        _ => (format!("{name} · ready"), "Ready".to_owned()),
     };
     let icon = if state.engine == EngineStatus::Stopped { icons::ERROR } else { icons::CHIP };
-    if ui.add(Button::chip(&text).icon(icon)).clicked() {
+    // The modes in the middle leave less room in narrower windows.
+    let shown = if panels == Panels::Wide { &text } else { &short };
+    if ui.add(Button::chip(shown).icon(icon)).on_hover_text(&text).clicked() {
         asked.push(Command::ShowSettings(SettingsPage::Device));
     }
 }
@@ -160,6 +175,7 @@ fn status(state: &State) -> (String, Sign, String) {
         (Screen::Case(_), Some(case)) => match (&case.edit.paused, &case.edit.saved_at) {
             (Some(_), _) => (middle, Sign::Err, "The last stroke is not saved".to_owned()),
             (None, Some(at)) => (middle, Sign::Ok, format!("All edits saved {} UTC", clock(at))),
+            (None, None) if state.engine == EngineStatus::Stopped => (middle, Sign::Err, "Engine stopped".to_owned()),
             (None, None) if state.run.is_some() => (middle, Sign::Neutral, "Engine busy".to_owned()),
             (None, None) => (middle, Sign::Neutral, "Engine ready".to_owned()),
         },

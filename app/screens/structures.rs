@@ -6,7 +6,8 @@ use jobs::case::{LayerKind, LayerState, StructureReview};
 use crate::command::Command;
 use crate::look::tokens::{control, gap};
 use crate::look::widgets::{
-    Field, IconButton, Ink, RowAction, Segment, Slider, StructureRow, Words, empty, menu_item, radio_row, rule, segmented, swatch_rail_row,
+    Field, IconButton, Ink, RowAction, Segment, Slider, StructureRow, Words, empty, head_row, menu_item, radio_row, rule, segmented,
+    swatch_rail_row,
 };
 use crate::look::{Theme, icons, theme};
 use crate::panes::{Look, looks};
@@ -24,14 +25,19 @@ pub(super) fn panel(ui: &mut Ui, draw: &mut Draw<'_>) {
         rule(ui);
         Frame::new().inner_margin(theme::margin(gap::M, gap::M)).show(ui, |ui| layers(ui, draw, case));
     });
-    Frame::new().inner_margin(theme::margin(gap::M, gap::S)).show(ui, |ui| {
+    Frame::new().inner_margin(theme::head_margin()).show(ui, |ui| {
         head(ui, draw, case, rows.len());
-        ui.add_space(gap::XS);
+        ui.add_space(gap::S);
         filter(ui, draw, case);
     });
     rule(ui);
     if rows.is_empty() {
-        let text = if case.layer().is_none() { "Structures appear after the first run" } else { "No structure of this name" };
+        let text = match case.layer() {
+            None => "Structures appear after the first run",
+            Some(layer) if layer.file.state == LayerState::Running => "Structures appear as they are found",
+            Some(_) if case.view.filter.is_empty() => "This mask is empty",
+            Some(_) => "No structure of this name",
+        };
         empty(ui, text);
         return;
     }
@@ -73,18 +79,23 @@ struct Row {
     value: String,
 }
 
-/// Structures that the mask holds and the filter lets through. A mask being drawn lists all its names.
-fn rows(case: &Case, draw: &Draw<'_>) -> Vec<Row> {
+/// Structures that the mask holds and the filter lets through. A mask being drawn lists all its names; one being made, those found
+/// so far.
+fn rows(case: &Case, draw: &mut Draw<'_>) -> Vec<Row> {
     let Some(layer) = case.layer() else { return Vec::new() };
     let wanted = case.view.filter.to_lowercase();
     let measured = |value: u16| layer.review.as_ref()?.structures.iter().find(|structure| structure.value == value);
+    let so_far = (layer.file.state == LayerState::Running).then(|| draw.panes.found(case));
     let only_present = layer.review.is_some() && layer.file.kind != LayerKind::Corrections;
     looks(case, &draw.state.settings)
         .into_iter()
         .filter_map(|look| {
             let name = layer.file.table.get(look.value)?.name.clone();
             let known = measured(look.value);
-            let present = !only_present || known.is_some_and(|structure| structure.voxels > 0);
+            let present = match &so_far {
+                Some(found) => found.contains(&look.value),
+                None => !only_present || known.is_some_and(|structure| structure.voxels > 0),
+            };
             let value = if case.structure(look.value).visible { known.map(volume).unwrap_or_default() } else { "hidden".to_owned() };
             (present && name.to_lowercase().contains(&wanted)).then_some(Row { look, name, value })
         })
@@ -102,7 +113,7 @@ pub(super) fn volume(structure: &StructureReview) -> String {
 }
 
 fn head(ui: &mut Ui, draw: &mut Draw<'_>, case: &Case, count: usize) {
-    ui.horizontal(|ui| {
+    head_row(ui, |ui| {
         ui.add(Words::new("Structures").strong());
         ui.with_layout(Layout::right_to_left(eframe::egui::Align::Center), |ui| {
             let more = ui.add(IconButton::small(icons::MORE, "More about structures"));
@@ -120,7 +131,13 @@ fn head(ui: &mut Ui, draw: &mut Draw<'_>, case: &Case, count: usize) {
                 }
             });
             let measured = case.layer().is_some_and(|layer| layer.review.is_some());
-            let caption = if measured { format!("{count} · mL") } else { count.to_string() };
+            let running = case.layer().is_some_and(|layer| layer.file.state == LayerState::Running);
+            let caption = match (count, measured) {
+                (0, _) => "none".to_owned(),
+                (_, true) => format!("{count} · mL"),
+                (_, false) if running => format!("{count} so far"),
+                (_, false) => count.to_string(),
+            };
             ui.add(Words::small(&caption).ink(Ink::Caption));
         });
     });
@@ -170,7 +187,8 @@ fn layers(ui: &mut Ui, draw: &mut Draw<'_>, case: &Case) {
     });
     ui.add_space(gap::XS);
     if case.layers.is_empty() {
-        ui.add(Words::note("No mask yet."));
+        ui.add(Words::new("No layers yet").ink(Ink::Caption));
+        return;
     }
     for (index, layer) in case.layers.iter().enumerate() {
         let on = case.shown == Some(index);

@@ -4,7 +4,7 @@ use eframe::egui::{Align, Layout as Across, Popup, Ui};
 
 use crate::command::Command;
 use crate::look::icons;
-use crate::look::tokens::{Panels, State as Sign, control};
+use crate::look::tokens::{Panels, State as Sign, control, gap, layout};
 use crate::look::widgets::bars::bar_rule;
 use crate::look::widgets::{Button, IconButton, Segment, menu_item, segmented, tag, tool_bar};
 use crate::panes::grey;
@@ -29,23 +29,28 @@ pub(super) fn ui(ui: &mut Ui, draw: &mut Draw<'_>, mode: Mode, panels: Panels) {
         if panels != Panels::Narrow {
             bar_rule(ui);
         }
-        presets(ui, draw, case, panels);
+        presets(ui, draw, case, mode, panels);
         if panels != Panels::Narrow && mode != Mode::Edit {
             slabs(ui, draw, case);
         }
         let radiological = draw.state.settings.radiological;
-        let side = if radiological { "Radiological" } else { "Neurological" };
-        if ui.add(Button::chip(side)).clicked() {
+        if ui.add(Button::chip(side(draw)).in_bar()).clicked() {
             draw.ask(Command::SetRadiological(!radiological));
         }
         if panels != Panels::Narrow {
             bar_rule(ui);
         }
+        ui.spacing_mut().item_spacing.x = gap::XS;
+        // In Edit they stand under the history, unless that is put away.
+        let undoes = mode != Mode::Edit || panels.right_is_drawer();
+        // Words where they fit; icons with tooltips where not, whatever the bar holds.
+        let panels =
+            if panels == Panels::Wide && actions_width(ui, mode) > ui.available_width() + gap::XS { Panels::Medium } else { panels };
         let measuring = case.view.measuring;
         if mode != Mode::Edit && action(ui, panels, icons::MEASURE, "Measure", Some(measuring), true) {
             draw.ask(Command::SetMeasuring(!measuring));
         }
-        if !case.view.measurements.is_empty() && panels == Panels::Wide && ui.add(Button::quiet("Clear")).clicked() {
+        if !case.view.measurements.is_empty() && panels == Panels::Wide && ui.add(Button::quiet("Clear").in_bar()).clicked() {
             draw.ask(Command::ClearMeasurements);
         }
         if action(ui, panels, icons::FIT, "Fit", None, true) {
@@ -53,30 +58,43 @@ pub(super) fn ui(ui: &mut Ui, draw: &mut Draw<'_>, mode: Mode, panels: Panels) {
         }
         if mode == Mode::Edit {
             let hidden = !case.view.mask_shown;
-            if ui.add(Button::quiet("Peek").icon(if hidden { icons::EYE_OFF } else { icons::EYE }).key("H").on(hidden)).clicked() {
+            if ui.add(Button::quiet("Peek").in_bar().icon(if hidden { icons::EYE_OFF } else { icons::EYE }).key("H").on(hidden)).clicked() {
                 draw.ask(Command::ShowMask(hidden));
             }
         }
-        if panels == Panels::Wide {
+        if undoes && panels == Panels::Wide {
             history(ui, draw, case, panels);
         }
         ui.with_layout(Across::right_to_left(Align::Center), |ui| {
             if panels.right_is_drawer() {
                 let open = ui.data(|data| data.get_temp::<bool>(case::drawer_id())).unwrap_or_default();
-                if ui.add(Button::quiet("Details").icon(icons::DETAILS).on(open)).clicked() {
+                if ui.add(Button::quiet("Details").in_bar().icon(icons::DETAILS).on(open)).clicked() {
                     ui.data_mut(|data| data.insert_temp(case::drawer_id(), !open));
                 }
             }
-            if mode == Mode::Edit
+            if panels.right_is_drawer()
+                && let Some(working) = &case.edit.working
+            {
+                if ui.add(Button::quiet("Stop").in_bar().icon(icons::STOP).key("Esc")).clicked() {
+                    draw.ask(Command::StopWork);
+                }
+                tag(ui, Sign::Accent, None, working);
+            } else if mode == Mode::Edit
                 && let Some(layer) = case.layer()
             {
                 tag(ui, Sign::Neutral, None, &format!("Layer: {}", layer.file.name));
             }
-            if panels != Panels::Wide {
+            if undoes && panels != Panels::Wide {
                 history(ui, draw, case, panels);
             }
         });
     });
+}
+
+/// Width of the actions at the end of the bar with their words.
+fn actions_width(ui: &Ui, mode: Mode) -> f32 {
+    let names: &[&str] = if mode == Mode::Edit { &["Fit", "Peek"] } else { &["Measure", "Fit", "Undo", "Redo"] };
+    names.iter().map(|name| Button::quiet(name).in_bar().icon(icons::FIT).natural_width(ui) + gap::XS).sum()
 }
 
 /// A button with its word, or only its icon where there is no room. Whether it was pressed.
@@ -84,7 +102,7 @@ fn action(ui: &mut Ui, panels: Panels, sign: icons::Icon, name: &str, on: Option
     if panels != Panels::Wide && on != Some(true) {
         return ui.add(IconButton::new(sign, name).enabled(enabled)).clicked();
     }
-    let button = Button::quiet(name).icon(sign).enabled(enabled);
+    let button = Button::quiet(name).in_bar().icon(sign).enabled(enabled);
     ui.add(if let Some(on) = on { button.on(on) } else { button }).clicked()
 }
 
@@ -103,17 +121,23 @@ fn layouts(ui: &mut Ui, draw: &mut Draw<'_>, case: &Case, mode: Mode, panels: Pa
         middle,
         Segment::new(Layout::One(Pane::Surface), "3D").icon(icons::THREE_D),
     ];
-    let choices = choices.map(|choice| if panels == Panels::Wide { choice } else { choice.icon_only() });
+    let worded = panels != Panels::Narrow && ui.available_width() >= layout::TOOL_WORDS;
+    let choices = choices.map(|choice| if worded { choice } else { choice.icon_only() });
     if let Some(layout) = segmented(ui, "Panes", case.view.layout, &choices, None) {
         draw.ask(Command::SetLayout(layout));
     }
 }
 
-fn presets(ui: &mut Ui, draw: &mut Draw<'_>, case: &Case, panels: Panels) {
+fn presets(ui: &mut Ui, draw: &mut Draw<'_>, case: &Case, mode: Mode, panels: Panels) {
     let name = case.view.preset.map_or("Window", Preset::name);
     let numbers = grey(case.view.window);
-    let button = Button::chip(name).icon(icons::CONTRAST).opens();
-    let response = ui.add(if panels == Panels::Narrow { button } else { button.hint(&numbers) });
+    let button = || Button::chip(name).in_bar().icon(icons::CONTRAST).opens();
+    // Each pane says the numbers, too: where the bar is full they go first.
+    let side = Button::chip(side(draw)).in_bar().natural_width(ui);
+    let slab = if mode == Mode::Edit { 0.0 } else { Button::chip(slab_name(case)).in_bar().icon(icons::LAYERS).natural_width(ui) };
+    let after = side + slab + gap::S + 4.0 * control::CHIP_GAP + actions_width(ui, mode);
+    let fits = panels == Panels::Wide && button().hint(&numbers).natural_width(ui) + after <= ui.available_width();
+    let response = ui.add(if fits { button().hint(&numbers) } else { button() });
     Popup::menu(&response).accessible_name("Window presets").show(|ui| {
         ui.set_min_width(control::MENU);
         for (index, preset) in Preset::ALL.into_iter().enumerate() {
@@ -125,9 +149,17 @@ fn presets(ui: &mut Ui, draw: &mut Draw<'_>, case: &Case, panels: Panels) {
     });
 }
 
+fn slab_name(case: &Case) -> &'static str {
+    SLABS.iter().find(|(_, slab)| *slab == case.view.slab).map_or("Slab", |(name, _)| *name)
+}
+
+/// Which way sides are shown.
+fn side(draw: &Draw<'_>) -> &'static str {
+    if draw.state.settings.radiological { "Radiological" } else { "Neurological" }
+}
+
 fn slabs(ui: &mut Ui, draw: &mut Draw<'_>, case: &Case) {
-    let now = SLABS.iter().find(|(_, slab)| *slab == case.view.slab).map_or("Slab", |(name, _)| *name);
-    let response = ui.add(Button::chip(now).icon(icons::LAYERS));
+    let response = ui.add(Button::chip(slab_name(case)).in_bar().icon(icons::LAYERS));
     Popup::menu(&response).accessible_name("Slab").show(|ui| {
         ui.set_min_width(control::MENU);
         for (name, slab) in SLABS {

@@ -39,6 +39,34 @@ pub(crate) fn bytes(bytes: u64) -> String {
     }
 }
 
+/// A graphics interface as its makers write it.
+pub(crate) fn backend(name: &str) -> &str {
+    match name.to_ascii_lowercase().as_str() {
+        "vulkan" => "Vulkan",
+        "metal" => "Metal",
+        "dx12" => "DirectX 12",
+        "gl" => "OpenGL",
+        _ => name,
+    }
+}
+
+/// Words with a capital first.
+pub(crate) fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
+/// "1 case" or "3 cases".
+pub(crate) fn counted(number: usize, one: &str, many: &str) -> String {
+    format!("{} {}", thousands(number as u64), if number == 1 { one } else { many })
+}
+
+/// Millimetres with the decimals they need, one at least and two at most: "0.98", "3.0".
+pub(crate) fn mm(length: f64) -> String {
+    let text = format!("{length:.2}");
+    text.strip_suffix('0').map_or_else(|| text.clone(), str::to_owned)
+}
+
 /// A whole number with commas between thousands, e.g. "1,076".
 pub(crate) fn thousands(number: u64) -> String {
     let digits = number.to_string();
@@ -110,6 +138,9 @@ mod tests {
         assert_eq!((thousands(1076), thousands(12), thousands(1_234_567)), ("1,076".into(), "12".into(), "1,234,567".into()));
         assert_eq!((duration(360.0), duration(8.0)), ("6 min".into(), "8 s".into()));
         assert_eq!((signed(-9.0, 0), signed(-0.2, 0)), ("−9".into(), "0".into()));
+        assert_eq!([mm(3.0), mm(0.976_562), mm(1.5)], ["3.0", "0.98", "1.5"]);
+        assert_eq!([counted(1, "case", "cases"), counted(1200, "case", "cases")], ["1 case", "1,200 cases"]);
+        assert_eq!((capital("the slices"), backend("vulkan")), ("The slices".into(), "Vulkan"));
     }
 
     #[test]

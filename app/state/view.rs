@@ -4,6 +4,7 @@ use glam::DVec3;
 use volume::Geometry;
 
 use crate::render::camera::Camera;
+pub use crate::render::pane::Window;
 use crate::render::plane::{self, Plane, PlaneLayout};
 
 /// One of the four panes.
@@ -25,15 +26,6 @@ pub enum Layout {
     One(Pane),
     /// One large plane and two small ones, for editing.
     OneAndTwo(Plane),
-}
-
-/// Grey values from black to white.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Window {
-    /// Range from black to white, modality units.
-    pub width: f32,
-    /// Middle of the range.
-    pub level: f32,
 }
 
 /// Windows with a name; Alt 1 to 6.

@@ -215,6 +215,8 @@ impl Desk {
 pub(super) fn core(folder: &Path) -> Core {
     let mut worker = WorkerCommand::program(env!("CARGO_BIN_EXE_voxelry-app"));
     worker.environment.push(("XDG_CACHE_HOME".into(), folder.join("cache").into()));
+    // Without graphics drivers: checking every device against the CPU engine would be most of what each of these windows does.
+    worker.environment.push(("VK_DRIVER_FILES".into(), "/dev/null".into()));
     let places = Places { data: folder.join("data"), config: folder.join("config") };
     Core::new(places, worker, Arc::new(|| {}))
 }

@@ -1,9 +1,14 @@
 //! Tests of the window.
 
+#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test, also in helpers")]
+
 mod edit;
 mod folder;
 mod gallery;
+mod madeup;
 mod paint;
+mod pictures;
+mod pictures_case;
 mod review;
 mod screens;
 mod stories;

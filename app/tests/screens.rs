@@ -1,20 +1,19 @@
 //! Screens as pictures to look at, and what they do by name and by key. Pictures go to `target/screens` where VOXELRY_PICTURES is set:
 //! what the worker measures on a machine is in them, so they are not compared.
 
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use egui::{Key, Modifiers};
-use egui_kittest::kittest::Queryable as _;
-use jobs::case::CaseState;
-use jobs::{AdapterSummary, DoctorReport, Estimate, EstimateReport, Fit, ModelCard, Notice, Quality, Stage};
+use egui_kittest::kittest::{NodeT as _, Queryable as _};
+use jobs::{Estimate, EstimateReport, Fit, ModelCard, Notice, Quality, Stage};
 use voxelry_app::Command;
 use voxelry_app::look::Base;
 use voxelry_app::state::{
-    Banner, Dialog, EngineStatus, FinishedRun, Mode, Outcome, Recent, Run, Screen, Segmenting, SettingsPage, Severity, State,
+    Banner, Dialog, EngineStatus, FinishedRun, Mode, Outcome, Run, Screen, Segmenting, SettingsPage, Severity, State,
 };
 
+use super::pictures::{adapter, doctor, recents, series};
 use super::window::Window;
 
 const SIZE: [f32; 2] = [1440.0, 900.0];
@@ -38,45 +37,14 @@ fn wear(window: &mut Window, base: Base) {
     window.apply(Command::SetSettings(Box::new(settings)));
 }
 
-fn doctor(adapters: Vec<AdapterSummary>, chosen: &str) -> Arc<DoctorReport> {
-    let (software, system) = ("voxelry 0.1.0".to_owned(), "linux x86_64".to_owned());
-    Arc::new(DoctorReport { software, system, threads: 8, adapters, chosen: chosen.to_owned(), tuning: None })
-}
-
-fn adapter() -> AdapterSummary {
-    AdapterSummary {
-        index: 0,
-        name: "AMD Radeon 780M".to_owned(),
-        kind: "integrated".to_owned(),
-        backend: "Vulkan".to_owned(),
-        driver: "Mesa 25.2.3".to_owned(),
-        max_buffer_mib: 4096,
-        max_binding_mib: 2048,
-        f16: true,
-        subgroups: true,
-        matrices: Vec::new(),
-        fault: None,
-        warning: None,
-    }
-}
-
-fn recent(title: &str, about: &str, state: CaseState) -> Recent {
-    let at = jobs::utc_timestamp(std::time::SystemTime::now() - Duration::from_secs(7000));
-    let (case, subtitle, summary) = (PathBuf::from(title), "Anon-0417".to_owned(), about.to_owned());
-    Recent { case, title: title.to_owned(), subtitle, summary, state, at }
-}
-
 #[test]
 fn home_is_worked_without_a_pointer() {
     let mut window = Window::open(SIZE, 1.0, Vec::new());
     window.until("the engine", |state| state.device.is_some());
     look(&mut window, "home-first");
     state(&mut window).device = Some(doctor(vec![adapter()], "AMD Radeon 780M (Vulkan)"));
-    state(&mut window).recents.cases = vec![
-        recent("CT abdomen, native 3.0", "24 structures · 3 to check", CaseState::InReview),
-        recent("CTA aorta 1.5", "2 structures", CaseState::Accepted),
-        recent("MR abdomen, T2 axial", "no mask yet", CaseState::Opened),
-    ];
+    let folder = tempfile::tempdir().unwrap();
+    recents(state(&mut window), folder.path());
     window.harness.step();
     look(&mut window, "home");
     let mut names = Vec::new();
@@ -196,7 +164,7 @@ fn the_command_list_finds_and_runs() {
     assert_eq!(window.state().toasts.len(), 1);
 }
 
-fn card(name: &str, modality: &str, fit: Fit) -> ModelCard {
+pub(super) fn card(name: &str, modality: &str, fit: Fit) -> ModelCard {
     ModelCard {
         path: name.into(),
         name: name.to_owned(),
@@ -213,7 +181,7 @@ fn card(name: &str, modality: &str, fit: Fit) -> ModelCard {
     }
 }
 
-fn estimates() -> EstimateReport {
+pub(super) fn estimates() -> EstimateReport {
     let estimate = |quality, tiles, seconds, needed_mib: u64, refused: Option<&str>| Estimate {
         quality,
         tiles,
@@ -358,4 +326,151 @@ fn keys_of_images_rest_while_text_is_typed() {
     window.harness.key_up(Key::H);
     window.harness.step();
     assert!(!window.state().case.as_ref().unwrap().view.peeking);
+}
+
+/// What is opened stands on Home afterwards: its picture, whose it is, and how far it is.
+#[test]
+fn home_lists_what_was_opened() {
+    let mut window = Window::open(SIZE, 1.0, Vec::new());
+    window.click("Try the sample study");
+    window.until("the study", |state| state.screen == Screen::Case(Mode::Segment));
+    window.click("Home");
+    let recent = &window.state().recents.cases[0];
+    assert_eq!([recent.title.as_str(), &recent.subtitle, &recent.summary], ["Synthetic phantom", "phantom_0001", "no mask yet"]);
+    assert!(recent.case.join("thumb.png").is_file());
+    look(&mut window, "home-opened");
+    window.click("Synthetic phantom");
+    window.until("the study again", |state| state.screen == Screen::Case(Mode::Segment));
+}
+
+/// A DICOM series and its mask as NIfTI between files that are no images.
+fn mixed(folder: &Path) {
+    let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("../assets/sample");
+    std::fs::create_dir(folder.join("slices")).unwrap();
+    for entry in std::fs::read_dir(sample.join("ct")).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), folder.join("slices").join(entry.file_name())).unwrap();
+    }
+    std::fs::copy(sample.join("truth.nii.gz"), folder.join("truth.nii.gz")).unwrap();
+    std::fs::write(folder.join("report.pdf"), b"nothing of the kind").unwrap();
+    std::fs::write(folder.join("slices/broken.dcm"), b"nothing of the kind").unwrap();
+}
+
+#[test]
+fn a_series_is_chosen_by_key() {
+    let folder = tempfile::tempdir().unwrap();
+    mixed(folder.path());
+    let mut window = Window::open(SIZE, 1.0, vec![folder.path().to_owned()]);
+    window.until("the series", |state| state.screen == Screen::Series);
+    look(&mut window, "series-mixed");
+    let selected = |window: &Window| window.state().listing.as_ref().unwrap().selected;
+    let title = |window: &Window| window.state().listing.as_ref().unwrap().report.as_ref().unwrap().studies[selected(window)].title.clone();
+    assert_eq!((selected(&window), title(&window).as_str()), (0, "Synthetic phantom"), "the best is chosen already");
+    window.press(Key::ArrowDown);
+    assert_eq!(title(&window), "truth");
+    window.press(Key::ArrowDown);
+    assert_eq!(title(&window), "truth", "there is nothing further down");
+    window.find("Filter series").focus();
+    window.harness.step();
+    window.harness.event(egui::Event::Text("ct phan".to_owned()));
+    window.harness.step();
+    window.harness.step();
+    assert_eq!(title(&window), "Synthetic phantom", "what the filter hides is not opened");
+    assert!(window.harness.query_by_label("truth").is_none());
+    window.press(Key::Escape);
+    window.press(Key::Escape);
+    assert_eq!(window.state().screen, Screen::Home);
+    window.apply(Command::OpenPaths(vec![folder.path().to_owned()]));
+    window.until("the series", |state| state.screen == Screen::Series);
+    window.press(Key::Enter);
+    window.until("the study", |state| state.screen == Screen::Case(Mode::Segment));
+    assert_eq!(window.state().case.as_ref().unwrap().file.title, "Synthetic phantom");
+}
+
+/// Refused series are read, not chosen; the keys pass over them.
+#[test]
+fn refused_series_are_not_chosen() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut window = Window::open(SIZE, 1.0, Vec::new());
+    series(state(&mut window), folder.path());
+    window.harness.step();
+    let about = window.find("Topogram 0.6").accesskit_node().description().unwrap_or_default();
+    assert!(about.contains("One image, nothing to segment"), "{about}");
+    let mut order = Vec::new();
+    for _ in 0..12 {
+        window.press(Key::Tab);
+        let names = ["Filter series", "Abdomen native 3.0", "Pelvis, tilted", "Open"];
+        order.extend(names.into_iter().filter(|name| window.find(name).is_focused()));
+    }
+    assert!(order.starts_with(&["Filter series", "Abdomen native 3.0", "Pelvis, tilted", "Open"]), "{order:?}");
+    window.harness.ctx.memory_mut(|memory| memory.focused().map(|widget| memory.surrender_focus(widget)));
+    window.click("Topogram 0.6");
+    assert_eq!(window.state().listing.as_ref().unwrap().selected, 0);
+    for _ in 0..9 {
+        window.press(Key::ArrowDown);
+    }
+    assert_eq!(window.state().listing.as_ref().unwrap().selected, 3);
+    look(&mut window, "series-doubtful");
+    window.click("Show list");
+    window.find("DICOMDIR is a directory");
+}
+
+#[test]
+fn export_says_what_it_will_write() {
+    let mut window = Window::open(SIZE, 1.0, Vec::new());
+    window.click("Try the sample study");
+    window.until("the study", |state| state.screen == Screen::Case(Mode::Segment));
+    let truth = Path::new(env!("CARGO_MANIFEST_DIR")).join("../assets/sample/truth.nii.gz");
+    window.apply(Command::ImportLayer(truth));
+    window.until("the mask", |state| state.case.as_ref().is_some_and(|case| case.layer().is_some()));
+    window.apply(Command::SetMode(Mode::Export));
+    window.until("the measures", |state| state.case.as_ref().unwrap().layer().unwrap().review.is_some());
+    window.find("Export 4 files");
+    look(&mut window, "export");
+    window.click("Surfaces, PLY");
+    window.find("Export 13 files");
+    wear(&mut window, Base::Light);
+    look(&mut window, "export-light");
+}
+
+/// Every screen in every size that the design names, for people to look at.
+#[test]
+#[ignore = "writes pictures to target/screens"]
+fn every_screen_in_every_size() {
+    let folder = tempfile::tempdir().unwrap();
+    for (size, scale, base) in [
+        ([1440.0, 900.0], 1.0, Base::Dark),
+        ([1280.0, 720.0], 1.0, Base::Dark),
+        ([960.0, 600.0], 1.0, Base::Dark),
+        ([1280.0, 720.0], 2.0, Base::Dark),
+        ([1280.0, 720.0], 1.0, Base::Light),
+    ] {
+        let mut window = super::pictures::window(size, scale, base);
+        let at = format!("{}-{scale}x-{}", size[0], if base == Base::Light { "light" } else { "dark" });
+        recents(state(&mut window), folder.path());
+        look(&mut window, &format!("{at}-home"));
+        series(state(&mut window), folder.path());
+        look(&mut window, &format!("{at}-series"));
+        let outcomes = [Outcome::Done, Outcome::Cancelled, Outcome::Failed("The disk is full.".to_owned())];
+        state(&mut window).finished = outcomes.map(|outcome| ended(&folder.path().join("case0"), outcome)).into();
+        window.apply(Command::Show(Screen::Jobs));
+        look(&mut window, &format!("{at}-jobs"));
+        for page in [SettingsPage::Appearance, SettingsPage::Device, SettingsPage::Storage, SettingsPage::Keyboard, SettingsPage::About] {
+            window.apply(Command::ShowSettings(page));
+            look(&mut window, &format!("{at}-settings-{page:?}"));
+        }
+        window.apply(Command::ShowDialog(Dialog::Keyboard));
+        look(&mut window, &format!("{at}-keyboard"));
+    }
+    for path in std::env::var_os("VOXELRY_STUDIES").iter().flat_map(std::env::split_paths) {
+        let mut window = Window::open(SIZE, 1.0, vec![path.clone()]);
+        window.until("the series", |state| state.screen != Screen::Home || !state.banners.is_empty());
+        look(&mut window, &format!("studies-{}", path.file_name().unwrap().to_string_lossy()));
+    }
+}
+
+fn ended(case: &Path, outcome: Outcome) -> FinishedRun {
+    let share = if outcome == Outcome::Done { 1.0 } else { 0.38 };
+    let (title, model_name) = ("CT abdomen, native 3.0".to_owned(), "Abdomen 24".to_owned());
+    FinishedRun { case: case.to_owned(), title, model_name, quality: Quality::Balanced, share, seconds: 112.0, outcome }
 }

@@ -1,152 +1,20 @@
 //! The case screen on a made-up case: what is where, what the pointer and the accessibility tree do, what a frame costs.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 
 use egui::accesskit::Role;
 use egui::{Event, Modifiers, MouseWheelUnit, PointerButton, Pos2, TouchPhase, Vec2};
-use egui_kittest::kittest::{NodeT as _, Queryable as _};
-use jobs::case::{
-    CaseFile, CaseFolder, CaseSource, CaseState, LabelWidth, LayerFile, LayerKind, LayerState, ReviewFile, StructureReview, Swap, VoxelType,
-};
-use volume::{Geometry, LabelTable};
+use egui_kittest::kittest::Queryable as _;
 use voxelry_app::Command;
 use voxelry_app::render::plane::Plane;
 use voxelry_app::state::{Layout, Mode, Pane, Screen, Tool};
 
+use super::madeup::{opened, pane, value_of};
 use super::window::Window;
-
-const SIZE_ZYX: [usize; 3] = [112, 101, 122];
-const SPACING_MM: f64 = 3.0;
-
-/// Name, centre z, y, x and radii in voxels, value of the image.
-const ORGANS: [(&str, [f64; 3], [f64; 3], i16); 9] = [
-    ("Liver", [80.0, 45.0, 36.0], [26.0, 24.0, 20.0], 100),
-    ("Spleen", [84.0, 62.0, 96.0], [16.0, 14.0, 9.0], 110),
-    ("Kidney right", [58.0, 66.0, 40.0], [14.0, 9.0, 7.0], -9),
-    ("Kidney left", [60.0, 66.0, 82.0], [14.0, 9.0, 7.0], 150),
-    ("Gallbladder", [66.0, 32.0, 46.0], [7.0, 6.0, 5.0], 12),
-    ("Pancreas", [62.0, 44.0, 62.0], [5.0, 5.0, 14.0], 80),
-    ("Stomach", [84.0, 32.0, 78.0], [12.0, 10.0, 14.0], 40),
-    ("Aorta", [56.0, 58.0, 64.0], [56.0, 4.0, 4.0], 180),
-    ("Vertebra L3", [40.0, 74.0, 61.0], [6.0, 8.0, 10.0], 420),
-];
-
-fn inside(at: [usize; 3], centre: [f64; 3], radii: [f64; 3]) -> bool {
-    (0..3).map(|axis| ((at[axis] as f64 - centre[axis]) / radii[axis]).powi(2)).sum::<f64>() <= 1.0
-}
-
-fn organ(at: [usize; 3]) -> u8 {
-    ORGANS.iter().position(|(_, centre, radii, _)| inside(at, *centre, *radii)).map_or(0, |index| index as u8 + 1)
-}
-
-/// A body with nine organs, masked and measured.
-fn write_case(path: &Path) {
-    let [nz, ny, nx] = SIZE_ZYX;
-    let folder = CaseFolder::at(path);
-    fs::create_dir_all(path).unwrap();
-    let (mut image, mut labels) = (Vec::new(), Vec::new());
-    for at in (0..nz).flat_map(|z| (0..ny).flat_map(move |y| (0..nx).map(move |x| [z, y, x]))) {
-        let label = organ(at);
-        let noise = ((at[0] * 31 + at[1] * 17 + at[2] * 7) % 23) as i16 - 11;
-        let body = inside(at, [56.0, 50.0, 61.0], [400.0, 42.0, 54.0]);
-        let value = match (label, body) {
-            (0, false) => -1000,
-            (0, true) => -40 + noise,
-            (label, _) => ORGANS[usize::from(label) - 1].3 + noise,
-        };
-        image.extend(value.to_le_bytes());
-        labels.push(label);
-    }
-    fs::write(folder.image_path(), image).unwrap();
-    let geometry = Geometry::axis_aligned(SIZE_ZYX, [SPACING_MM; 3]);
-    folder.write(&case_file(geometry)).unwrap();
-    let layer = folder.create_layer().unwrap();
-    fs::write(layer.labels_path(), &labels).unwrap();
-    fs::write(layer.doubt_path(), labels.iter().map(|label| label.saturating_mul(20)).collect::<Vec<_>>()).unwrap();
-    let table = LabelTable::from_names(ORGANS.iter().enumerate().map(|(i, organ)| (i as u16 + 1, organ.0.to_owned())));
-    layer
-        .write(&LayerFile {
-            name: "Abdomen 9, Balanced".to_owned(),
-            kind: LayerKind::Model,
-            state: LayerState::Complete,
-            done: 1.0,
-            based_on: None,
-            width: LabelWidth::U8,
-            table,
-            created_at: "2026-03-12T14:21:05Z".to_owned(),
-            device: "CPU".to_owned(),
-            setting: "Balanced".to_owned(),
-            provenance: None,
-        })
-        .unwrap();
-    let structures = ORGANS.iter().enumerate().map(|(index, organ)| measured(index, organ.0, organ.1, &labels)).collect();
-    layer.write_review(&ReviewFile { structures, edits: 0, reviewer: String::new() }).unwrap();
-}
-
-fn case_file(geometry: Geometry) -> CaseFile {
-    CaseFile {
-        format: CaseFolder::FORMAT,
-        title: "CT abdomen, made up".to_owned(),
-        subtitle: "Phantom 1".to_owned(),
-        source: CaseSource { paths: vec![PathBuf::from("phantom.nii.gz")], ..CaseSource::default() },
-        modality: "CT".to_owned(),
-        geometry,
-        voxel_type: VoxelType::I16,
-        value_range: [-1011.0, 431.0],
-        auto_window: [600.0, 40.0],
-        warnings: Vec::new(),
-        opened_at: "2026-03-12T14:20:00Z".to_owned(),
-        state: CaseState::Opened,
-        note: String::new(),
-    }
-}
-
-fn measured(index: usize, name: &str, focus: [f64; 3], labels: &[u8]) -> StructureReview {
-    let voxels = labels.iter().filter(|label| usize::from(**label) == index + 1).count() as u64;
-    StructureReview {
-        value: index as u16 + 1,
-        name: name.to_owned(),
-        voxels,
-        volume_ml: voxels as f64 * SPACING_MM.powi(3) / 1000.0,
-        mean: f64::from(ORGANS[index].3),
-        sd: 6.0,
-        largest_diameter_mm: 84.0,
-        pieces: 1,
-        cut_by_edge: name == "Aorta",
-        cut_edge: None,
-        certainty: Some(0.95),
-        doubtful_share: Some(0.0),
-        focus_zyx: focus.map(|index| index as usize),
-        swap: Swap::NoPartner,
-        usual_ml: None,
-        score: 0.9,
-        reason: String::new(),
-        decision: Default::default(),
-        decided_at: None,
-        note: String::new(),
-    }
-}
-
-/// A window with the case on screen, and the folder it lies in.
-fn opened(size: [f32; 2], pixels_per_point: f32) -> (Window, tempfile::TempDir) {
-    let root = tempfile::tempdir().unwrap();
-    let path = root.path().join("case");
-    write_case(&path);
-    let mut window = Window::open(size, pixels_per_point, vec![path]);
-    window.until("the case", |state| state.screen == Screen::Case(Mode::View));
-    (window, root)
-}
 
 fn cursor(window: &Window) -> [usize; 3] {
     window.state().case.as_ref().unwrap().view.cursor_zyx
-}
-
-/// The rectangle of a slice pane, found as a screen reader finds it.
-fn pane(window: &Window, name: &str) -> egui::Rect {
-    let node = window.harness.get_all_by_role(Role::Image).find(|node| node.accesskit_node().label().is_some_and(|l| l.starts_with(name)));
-    node.unwrap_or_else(|| panic!("no pane {name}")).rect()
 }
 
 fn button(window: &mut Window, pos: Pos2, button: PointerButton, pressed: bool, modifiers: Modifiers) {
@@ -206,8 +74,7 @@ fn panes_are_images_that_say_what_they_show() {
     let (mut window, _root) = opened([1440.0, 900.0], 1.0);
     window.apply(Command::GoTo(3));
     window.harness.step();
-    let value = 58 * 31 + 66 * 17 + 40 * 7;
-    let value = -9 + (value % 23) - 11;
+    let value = value_of([58, 66, 40]);
     let name = format!("Axial, slice 59 of 112, Kidney right, {} HU", if value < 0 { format!("−{}", -value) } else { value.to_string() });
     window.find(&name).set_value_accesskit(88.0);
     window.harness.step();
@@ -266,6 +133,31 @@ fn a_stroke_is_drawn_and_taken_back() {
     assert_eq!(before.get_pixel(scale.x as u32, scale.y as u32 + 5), undone.get_pixel(scale.x as u32, scale.y as u32 + 5));
 }
 
+/// A device that goes away takes nothing along: on another one the window shows image, mask and the strokes drawn into it.
+#[test]
+fn another_device_shows_the_same() {
+    let (mut window, _root) = opened([960.0, 600.0], 1.0);
+    window.apply(Command::GoTo(1));
+    window.apply(Command::SetMode(Mode::Edit));
+    window.apply(Command::SetLayout(Layout::One(Pane::Slice(Plane::Axial))));
+    window.apply(Command::TakeTool(Tool::Brush));
+    window.harness.step();
+    let middle = pane(&window, "Axial").center();
+    drag(&mut window, middle + Vec2::new(40.0, 60.0), middle + Vec2::new(90.0, 60.0), PointerButton::Primary);
+    window.harness.event(Event::PointerGone);
+    let before = window.picture();
+    let mut window = window.on_another_device();
+    assert_eq!(window.state().banners.len(), 1, "the person hears of it");
+    window.press(egui::Key::Escape);
+    let cause = window.state().banners.first().map(|banner| banner.cause.clone());
+    window.apply(Command::DismissBanner(cause.unwrap_or_default()));
+    let after = window.picture();
+    let rect = pane(&window, "Axial");
+    let inside = |x: u32, y: u32| rect.shrink(2.0).contains(Pos2::new(x as f32, y as f32));
+    let other = before.enumerate_pixels().filter(|(x, y, pixel)| inside(*x, *y) && after.get_pixel(*x, *y) != *pixel).count();
+    assert_eq!(other, 0, "pixels of the image and its mask");
+}
+
 /// Building a frame of the case screen, apart from the graphics device, costs at most 4 ms on the machine asked for; here with room
 /// for a slow one and an unoptimised build.
 #[test]
@@ -309,5 +201,67 @@ fn pictures() {
             window.apply(Command::ShowDoubt(true));
             window.picture().save(out.join("viewer-review.png")).unwrap();
         }
+    }
+}
+
+/// The same with a scan of one's own: `VIEWER_SCAN` and `VIEWER_MASK` name two files.
+#[test]
+#[ignore = "writes pictures for people"]
+fn pictures_of_a_scan() {
+    let out = PathBuf::from(std::env::var_os("VIEWER_PICTURES").unwrap_or_else(|| "/tmp".into()));
+    let file = |name| std::env::var_os(name).map(PathBuf::from);
+    let (Some(scan), Some(mask)) = (file("VIEWER_SCAN"), file("VIEWER_MASK")) else { return };
+    for (name, size, scale, light) in [
+        ("wide", [1440.0, 900.0], 1.0, false),
+        ("light", [1440.0, 900.0], 1.0, true),
+        ("small-2x", [1280.0, 720.0], 2.0, false),
+        ("narrow", [960.0, 600.0], 1.0, false),
+    ] {
+        let mut window = Window::open(size, scale, vec![scan.clone()]);
+        window.until("the study", |state| matches!(state.screen, Screen::Case(_)));
+        window.apply(Command::ImportLayer(mask.clone()));
+        window.until("the mask", |state| state.case.as_ref().is_some_and(|case| case.layer().is_some_and(|layer| layer.review.is_some())));
+        let mut settings = window.state().settings.clone();
+        settings.theme.base = if light { voxelry_app::look::Base::Light } else { voxelry_app::look::Base::Dark };
+        window.apply(Command::SetSettings(Box::new(settings)));
+        window.apply(Command::SetMode(Mode::View));
+        let third = window.state().case.as_ref().unwrap().table().unwrap().iter().nth(2).unwrap().value;
+        window.apply(Command::GoTo(third));
+        std::thread::sleep(std::time::Duration::from_secs(4));
+        window.picture().save(out.join(format!("scan-{name}.png"))).unwrap();
+        window.apply(Command::SetLayout(Layout::One(Pane::Surface)));
+        window.picture().save(out.join(format!("scan-{name}-3d.png"))).unwrap();
+        window.apply(Command::SetLayout(Layout::FourUp));
+        window.apply(Command::SetMode(Mode::Review));
+        window.picture().save(out.join(format!("scan-{name}-review.png"))).unwrap();
+        window.apply(Command::SetMode(Mode::Edit));
+        let at = pane(&window, "Axial").center();
+        window.harness.event(Event::PointerMoved(at));
+        window.picture().save(out.join(format!("scan-{name}-edit.png"))).unwrap();
+    }
+}
+
+/// A run in the window, a picture after every tile: of the sample, or of the scan that `VIEWER_SCAN` names.
+#[test]
+#[ignore = "writes pictures for people"]
+fn pictures_of_a_run() {
+    let out = PathBuf::from(std::env::var_os("VIEWER_PICTURES").unwrap_or_else(|| "/tmp".into()));
+    let mut window = Window::open([1440.0, 900.0], 1.0, Vec::new());
+    let scan = std::env::var_os("VIEWER_SCAN").map(|scan| vec![PathBuf::from(scan)]);
+    window.apply(scan.map_or(Command::OpenSample, Command::OpenPaths));
+    window.until("the models", |state| state.setup.model.is_some());
+    window.apply(Command::ChooseQuality(jobs::Quality::Best));
+    window.picture();
+    window.press(egui::Key::Enter);
+    window.until("the run", |state| state.run.is_some());
+    let mut seen = 0;
+    while let Some(run) = &window.state().run {
+        let done = run.tiles.map_or(0, |tiles| tiles.done);
+        if done > seen {
+            seen = done;
+            window.harness.render().unwrap().save(out.join(format!("run-{done:02}.png"))).unwrap();
+        }
+        std::thread::sleep(std::time::Duration::from_millis(30));
+        window.harness.step();
     }
 }

@@ -32,6 +32,16 @@ impl Window {
         Self { harness: harness(size, pixels_per_point, places, paths), _data: data }
     }
 
+    /// The program goes on in a window on another device.
+    pub(super) fn on_another_device(self) -> Self {
+        let Self { harness, _data } = self;
+        let (size, scale) = (harness.ctx.content_rect().size(), harness.ctx.pixels_per_point());
+        let app = harness.into_state();
+        let mut harness = builder(size, scale).build_eframe(|context| app.reopened(context));
+        harness.step();
+        Self { harness, _data }
+    }
+
     pub(super) fn core(&mut self) -> &mut Core {
         &mut self.harness.state_mut().core
     }
@@ -95,18 +105,23 @@ impl Window {
 
     /// What the window shows once all pictures of the scan are on the device.
     pub(super) fn picture(&mut self) -> RgbaImage {
+        let mut last = self.render();
+        // Clocks ask for frames for ever; three alike are enough.
+        let mut alike = 0;
         for _ in 0..100 {
             self.harness.step();
-            self.render();
-            if !self.harness.ctx.has_requested_repaint() {
+            let now = self.render();
+            alike = if now == last { alike + 1 } else { 0 };
+            last = now;
+            if alike >= 3 || (alike > 0 && !self.harness.ctx.has_requested_repaint()) {
                 break;
             }
         }
-        self.render()
+        last
     }
 
     /// Software drivers compile a shader when it is first drawn with, which may take longer than the harness waits.
-    fn render(&mut self) -> RgbaImage {
+    pub(super) fn render(&mut self) -> RgbaImage {
         let mut tries = (0..30).map(|_| self.harness.render());
         let image = tries.find(|image| !image.as_ref().is_err_and(|error| error.starts_with("PollError")));
         image.expect("the frame is drawn in time").expect("the frame is drawn")
@@ -114,15 +129,17 @@ impl Window {
 }
 
 fn harness(size: [f32; 2], pixels_per_point: f32, places: Places, paths: Vec<PathBuf>) -> Harness<'static, VoxelryApp> {
-    let WgpuConfiguration { wgpu_setup, .. } = setup();
-    let renderer = WgpuTestRenderer::from_render_state(create_render_state(wgpu_setup, RendererOptions::PREDICTABLE));
     let mut worker = WorkerCommand::program(env!("CARGO_BIN_EXE_voxelry-app"));
     // Tuning and measured times of a test are nobody else's.
     worker.environment.push(("XDG_CACHE_HOME".into(), places.data.join("cache").into()));
-    Harness::builder()
-        .with_size(Vec2::from(size))
-        .with_pixels_per_point(pixels_per_point)
-        .with_max_steps(64)
-        .renderer(renderer)
-        .build_eframe(|context| VoxelryApp::new(context, places, worker, paths))
+    // Without graphics drivers: checking every device against the CPU engine would be most of what each of these windows does.
+    worker.environment.push(("VK_DRIVER_FILES".into(), "/dev/null".into()));
+    builder(Vec2::from(size), pixels_per_point).build_eframe(|context| VoxelryApp::new(context, places, worker, paths))
+}
+
+/// A window on a device of its own.
+fn builder(size: Vec2, pixels_per_point: f32) -> egui_kittest::HarnessBuilder<VoxelryApp> {
+    let WgpuConfiguration { wgpu_setup, .. } = setup();
+    let renderer = WgpuTestRenderer::from_render_state(create_render_state(wgpu_setup, RendererOptions::PREDICTABLE));
+    Harness::builder().with_size(size).with_pixels_per_point(pixels_per_point).with_max_steps(64).renderer(renderer)
 }

@@ -44,14 +44,14 @@ proptest! {
     #[test]
     fn surfaces_are_closed_and_face_outwards(seed in any::<u64>(), rounds in 0_u32..4) {
         let grid = noise([5, 7, 8], [2.0, 0.7, 1.0], seed);
-        let plain = SurfaceOptions { rounds: 0, max_triangles: None };
+        let plain = SurfaceOptions { rounds: 0, ..SurfaceOptions::default() };
         let all = surfaces(&grid, &[1, 0, 2, 3, 7], &plain, Watch::none()).unwrap();
         prop_assert!(all.iter().all(|s| [1, 2, 3].contains(&s.value)));
         for surface in &all {
             prop_assert!(is_closed(surface) && volume_mm3(surface) > 0.0);
             prop_assert_eq!(surface.normals.len(), surface.positions_lps_mm.len());
         }
-        let smooth = surfaces(&grid, &[1], &SurfaceOptions { rounds, max_triangles: None }, Watch::none()).unwrap();
+        let smooth = surfaces(&grid, &[1], &SurfaceOptions { rounds, ..SurfaceOptions::default() }, Watch::none()).unwrap();
         prop_assert!(smooth.iter().all(is_closed));
         prop_assert!(smooth.iter().flat_map(|s| &s.positions_lps_mm).flatten().all(|v| v.is_finite()));
     }
@@ -90,7 +90,7 @@ fn a_sphere_keeps_size_place_and_normals_in_every_orientation() {
 fn surfaces_for_display_are_bounded() {
     let body = sphere([2.0, 0.5, 0.5], 20.0);
     let whole = surface(&body, 1, &SurfaceOptions::default()).unwrap();
-    let few = surface(&body, 1, &SurfaceOptions { rounds: 10, max_triangles: Some(5000) }).unwrap();
+    let few = surface(&body, 1, &SurfaceOptions { rounds: 10, max_triangles: Some(5000), ..SurfaceOptions::default() }).unwrap();
     assert!(whole.triangles.len() > 20_000 && few.triangles.len() <= 5000, "{} {}", whole.triangles.len(), few.triangles.len());
     assert_eq!(whole.stride_zyx, [1, 1, 1]);
     assert!(few.stride_zyx[1] > few.stride_zyx[0]);

@@ -38,9 +38,9 @@ pub(crate) fn list(job: &ListJob, run: &mut Run<'_>) -> Result<ListReport, Failu
     Ok(report)
 }
 
-/// Usable before refused, undoubted before doubtful, many slices before few.
-fn rank(study: &ListedStudy) -> (bool, bool, std::cmp::Reverse<usize>) {
-    (study.refused.is_some(), !study.warnings.is_empty(), std::cmp::Reverse(study.slices))
+/// Usable before refused, undoubted before doubtful, what says how it was made before what may be a mask, many slices before few.
+fn rank(study: &ListedStudy) -> (bool, bool, bool, std::cmp::Reverse<usize>) {
+    (study.refused.is_some(), !study.warnings.is_empty(), study.modality.is_empty(), std::cmp::Reverse(study.slices))
 }
 
 /// One file: any error is the answer.

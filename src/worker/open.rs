@@ -113,16 +113,37 @@ fn write_voxels(path: &Path, scan: &Scan) -> std::io::Result<VoxelType> {
     Ok(voxel_type)
 }
 
-/// What people call the study: the series' description, else the name of the file or folder; and where it lies.
+/// What people call the study: the series' description, else the name of the file or folder; and whose it is, else where it lies.
 fn names_of(input: &Path, loaded: &Loaded) -> (String, String) {
     let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let described = loaded.identity.series_uids.first().and_then(|uid| {
-        let series = dicom::scan(input).ok()?.series.into_iter().find(|series| series.uid == *uid)?;
-        series.description.filter(|text| !text.trim().is_empty()).or_else(|| series.number.map(|number| format!("Series {number}")))
-    });
     let stem = image_stem(input).map_or_else(|| name(input), |stem| stem.to_string_lossy().into_owned());
-    match described {
-        Some(title) => (title, name(input)),
-        None => (stem, input.parent().map(name).unwrap_or_default()),
+    let series =
+        loaded.identity.series_uids.first().and_then(|uid| dicom::scan(input).ok()?.series.into_iter().find(|series| series.uid == *uid));
+    let Some(series) = series else { return (stem, input.parent().map(name).unwrap_or_default()) };
+    let described = series.description.filter(|text| !text.trim().is_empty());
+    let title = described.or_else(|| series.number.map(|number| format!("Series {number}"))).unwrap_or(stem);
+    let date = series.whose.study_date.map(|date| in_words(&date));
+    let whose: Vec<String> = series.whose.patient.into_iter().chain(date).collect();
+    (title, if whose.is_empty() { name(input) } else { whose.join(" · ") })
+}
+
+/// `20260312` as "12 Mar 2026"; what is no date stays as it is.
+fn in_words(date: &str) -> String {
+    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let number = |range| date.get(range).and_then(|digits: &str| digits.parse::<usize>().ok());
+    let month = number(4..6).and_then(|month| MONTHS.get(month.wrapping_sub(1)));
+    match (number(0..4), month, number(6..8)) {
+        (Some(year), Some(month), Some(day)) if date.len() == 8 => format!("{day} {month} {year}"),
+        _ => date.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_said_in_words() {
+        assert_eq!([in_words("20260312"), in_words("20261"), in_words("20261341")], ["12 Mar 2026", "20261", "20261341"]);
     }
 }

@@ -184,6 +184,11 @@ pub const DARK_TEXT_GAMMA: f32 = 0.8;
 /// Share of the accent behind selected text.
 pub const TEXT_SELECTION: f32 = 0.35;
 
+/// A colour that a file gives one of its structures.
+pub fn of_file([red, green, blue]: [u8; 3]) -> Color32 {
+    Color32::from_rgb(red, green, blue)
+}
+
 /// The colour with its opacity scaled, for grounds painted over others.
 pub fn faded(colour: Color32, share: f32) -> Color32 {
     colour.gamma_multiply(share)

@@ -119,8 +119,12 @@ pub mod layout {
     pub const TOP_BAR: f32 = 44.0;
     /// Most of the top bar that its title takes: the modes stand in the middle.
     pub const TITLE_SHARE: f32 = 0.28;
+    /// Most of it where no modes stand in the middle.
+    pub const PAGE_TITLE_SHARE: f32 = 0.6;
     /// Tool bar above the panes.
     pub const TOOL_BAR: f32 = 36.0;
+    /// Room from which the layouts in it have words.
+    pub const TOOL_WORDS: f32 = 680.0;
     /// Status bar.
     pub const STATUS_BAR: f32 = 28.0;
     /// Banner under the top bar.
@@ -155,6 +159,8 @@ pub mod layout {
     pub const HOME: f32 = 960.0;
     /// Settings' column.
     pub const SETTINGS: f32 = 760.0;
+    /// Card of a computer among the jobs.
+    pub const HOST: f32 = 352.0;
     /// Steps of a wizard, and the list beside Settings.
     pub const STEPS: f32 = 232.0;
     /// Tool rail in Edit.
@@ -212,6 +218,15 @@ impl Panels {
         }
     }
 
+    /// Width of the panel about a series.
+    pub const fn series(self) -> f32 {
+        match self {
+            Self::Narrow => 320.0,
+            Self::Medium => 360.0,
+            Self::Wide => 400.0,
+        }
+    }
+
     /// Whether the right panel is a drawer behind "Details".
     pub const fn right_is_drawer(self) -> bool {
         matches!(self, Self::Narrow)
@@ -257,6 +272,14 @@ pub mod control {
     pub const LIST_ROW: f32 = 56.0;
     /// Least room for the value at the right of a list row, so that tags stand in a column.
     pub const LIST_VALUE: f32 = 76.0;
+    /// Row of a study with its picture.
+    pub const STUDY_ROW: f32 = 84.0;
+    /// Picture of a study in its row.
+    pub const STUDY_PICTURE: [f32; 2] = [88.0, 66.0];
+    /// Column of the number of slices.
+    pub const STUDY_SLICES: f32 = 64.0;
+    /// Column of the spacing.
+    pub const STUDY_SPACING: f32 = 136.0;
     /// Row of facts: label and value.
     pub const FACT_ROW: f32 = 22.0;
     /// Row of a setting.
@@ -321,6 +344,8 @@ pub mod control {
     pub const SEGMENT: f32 = 26.0;
     /// Padding of a segment.
     pub const SEGMENT_PAD: f32 = 10.0;
+    /// Padding of a segment whose word follows an icon.
+    pub const SEGMENT_PAD_SIGNS: f32 = 6.0;
     /// Cell of the tile map.
     pub const TILE: f32 = 11.0;
     /// Between cells of the tile map.
@@ -333,6 +358,8 @@ pub mod control {
     pub const CARD_PAD_Y: f32 = 10.0;
     /// Tool in the rail.
     pub const TOOL: f32 = 50.0;
+    /// The same in the lowest windows.
+    pub const TOOL_LEAST: f32 = 40.0;
     /// Space at both sides of a tool in the rail.
     pub const TOOL_INSET: f32 = 6.0;
     /// Middle of a tool's icon, from its top.
@@ -349,12 +376,16 @@ pub mod control {
     pub const NAV: f32 = 36.0;
     /// Drop zone of Home.
     pub const DROP_ZONE: f32 = 200.0;
+    /// Control of a setting.
+    pub const SETTING: f32 = 260.0;
     /// Wide buttons of Home.
     pub const WIDE_BUTTON: f32 = 220.0;
     /// Head of a panel section.
     pub const SECTION_HEAD: f32 = 20.0;
     /// Entry of a menu.
     pub const MENU_ROW: f32 = 28.0;
+    /// Column of a job's state: its longest word is "Cancelled at 100 %".
+    pub const STATE: f32 = 128.0;
     /// Narrowest menu.
     pub const MENU: f32 = 160.0;
     /// Padding of a plate on an image.

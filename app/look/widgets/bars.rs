@@ -83,7 +83,7 @@ pub fn top_bar(
 
 fn paint_title(ui: &mut Ui, title: TopTitle<'_>, home: bool) {
     let p = Theme::of(ui);
-    let width = ui.available_width() * layout::TITLE_SHARE;
+    let width = ui.available_width() * if title.stacked { layout::TITLE_SHARE } else { layout::PAGE_TITLE_SHARE };
     let size = if home { Type::Body } else { Type::Section };
     let strong = paint::line_of(ui, title.title, size.strong(), p.text1, width);
     let about_size = if title.stacked { Type::Caption } else { Type::Body };
@@ -182,7 +182,9 @@ pub fn tool_bar<R>(ui: &mut Ui, contents: impl FnOnce(&mut Ui) -> R) -> R {
         ui.spacing_mut().item_spacing.x = control::CHIP_GAP;
         ui.horizontal_centered(contents).inner
     });
-    paint::rule_below(ui.painter(), shown.response.rect, p.line1);
+    // What the bar holds may be wider than the bar; its rule is not.
+    let across = ui.available_rect_before_wrap().x_range();
+    paint::rule_below(ui.painter(), Rect::from_x_y_ranges(across, shown.response.rect.y_range()), p.line1);
     shown.inner
 }
 

@@ -7,7 +7,7 @@ use crate::look::icons::Icon;
 use crate::look::paint::{self, Run};
 use crate::look::theme::Theme;
 use crate::look::tokens::colour::{self, faded};
-use crate::look::tokens::{Palette, Type, control, icon, radius};
+use crate::look::tokens::{Palette, Type, control, gap, icon, radius};
 
 #[derive(Clone, Copy, PartialEq)]
 enum Kind {
@@ -27,6 +27,7 @@ pub struct Button<'a> {
     key: Option<&'a str>,
     opens: bool,
     large: bool,
+    in_bar: bool,
     width: Option<f32>,
     enabled: bool,
     on: Option<bool>,
@@ -34,7 +35,19 @@ pub struct Button<'a> {
 
 impl<'a> Button<'a> {
     fn new(kind: Kind, text: &'a str) -> Self {
-        Self { kind, text, icon: None, hint: None, key: None, opens: false, large: false, width: None, enabled: true, on: None }
+        Self {
+            kind,
+            text,
+            icon: None,
+            hint: None,
+            key: None,
+            opens: false,
+            large: false,
+            in_bar: false,
+            width: None,
+            enabled: true,
+            on: None,
+        }
     }
 
     /// The one button of a screen that Enter presses.
@@ -84,6 +97,12 @@ impl<'a> Button<'a> {
     /// 36 points high.
     pub fn large(mut self) -> Self {
         self.large = true;
+        self
+    }
+
+    /// With less padding, for tool bars, which have to hold many.
+    pub fn in_bar(mut self) -> Self {
+        self.in_bar = true;
         self
     }
 
@@ -149,7 +168,7 @@ impl<'a> Button<'a> {
         let mut run = Run::default();
         if let Some(sign) = self.icon {
             run.icon(sign, if small { icon::ROW } else { icon::BAR }, text);
-            run.gap(control::ICON_GAP);
+            run.gap(if self.in_bar { gap::XS } else { control::ICON_GAP });
         }
         let room = self.width.map_or(f32::INFINITY, |width| width - 2.0 * self.pad() - run.width() - after.width());
         run.text(ui, self.text, font, text, room);
@@ -158,7 +177,16 @@ impl<'a> Button<'a> {
     }
 
     fn pad(&self) -> f32 {
-        if self.kind == Kind::Chip { control::CHIP_PAD } else { control::PAD }
+        match (self.kind, self.in_bar) {
+            (_, true) => gap::S,
+            (Kind::Chip, false) => control::CHIP_PAD,
+            _ => control::PAD,
+        }
+    }
+
+    /// The width it takes if none is set.
+    pub fn natural_width(&self, ui: &Ui) -> f32 {
+        self.run(ui, &Theme::of(ui)).width().ceil() + 2.0 * self.pad()
     }
 
     fn paint(&self, ui: &Ui, response: &Response, run: &Run, p: &Palette) {

@@ -21,7 +21,7 @@ pub struct DialogResponse<R> {
 pub fn dialog<R>(ui: &Ui, title: &str, width: f32, extra: impl FnOnce(&mut Ui), contents: impl FnOnce(&mut Ui) -> R) -> DialogResponse<R> {
     let ctx = ui.ctx();
     let p = Theme::of(ui);
-    let window = ctx.content_rect().width() - 2.0 * gap::XXL;
+    let window = ctx.content_rect().size() - egui::vec2(gap::XXL, gap::XXL) * 2.0;
     let frame = Frame::new()
         .fill(p.bg2)
         .stroke(Stroke::new(line::THIN, p.line2))
@@ -29,7 +29,9 @@ pub fn dialog<R>(ui: &Ui, title: &str, width: f32, extra: impl FnOnce(&mut Ui), 
         .inner_margin(margin(gap::XL, gap::XL))
         .shadow(ui.visuals().window_shadow);
     let shown = Modal::new(Id::unique(("dialog", title))).backdrop_color(BACKDROP).frame(frame).show(ctx, |ui| {
-        ui.set_width(width.min(layout::DIALOG).min(window) - 2.0 * gap::XL);
+        ui.set_width(width.min(layout::DIALOG).min(window.x) - 2.0 * gap::XL);
+        // Else egui keeps a new dialog to the height it gives to new windows.
+        ui.set_max_height(window.y - 2.0 * gap::XL);
         let size = egui::vec2(ui.available_width(), control::HEIGHT);
         let closed = ui
             .allocate_ui_with_layout(size, egui::Layout::right_to_left(egui::Align::Center), |ui| {

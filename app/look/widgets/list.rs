@@ -1,6 +1,8 @@
 //! Lists and tables: a frame, a head, and rows of one or two lines with a picture, a tag and values at the right.
 
-use egui::{Align2, Frame, InnerResponse, Rect, Response, Role, Sense, Stroke, TextureId, Ui, Widget, pos2, vec2};
+use egui::{
+    Align2, CornerRadius, Frame, InnerResponse, Rect, Response, Role, Sense, Stroke, TextureHandle, TextureId, Ui, Vec2, Widget, pos2, vec2,
+};
 
 use crate::look::focus;
 use crate::look::icons::Icon;
@@ -22,6 +24,12 @@ pub fn table<R>(ui: &mut Ui, contents: impl FnOnce(&mut Ui) -> R) -> InnerRespon
     let stroke = Stroke::new(line::THIN, p.line1);
     ui.painter().rect_stroke(rect, corners(radius::CARD), stroke, egui::StrokeKind::Inside);
     shown
+}
+
+/// Corners of a row that is first, last, both or neither in its table.
+pub(crate) fn table_corners(first: bool, last: bool) -> CornerRadius {
+    let round = |end: bool| if end { radius::CARD as u8 } else { 0 };
+    CornerRadius { nw: round(first), ne: round(first), sw: round(last), se: round(last) }
 }
 
 /// A column of a table's head.
@@ -55,7 +63,7 @@ enum Lead {
     Nothing,
     Radio(bool),
     Icon(Icon, State),
-    Picture(TextureId, [f32; 2]),
+    Picture(Option<(TextureId, Vec2)>, [f32; 2]),
 }
 
 /// A row of a list.
@@ -70,6 +78,7 @@ pub struct ListRow<'a> {
     selected: bool,
     strong: bool,
     refused: bool,
+    first: bool,
     last: bool,
     room: f32,
 }
@@ -78,7 +87,8 @@ impl<'a> ListRow<'a> {
     /// A row with a title.
     pub fn new(title: &'a str) -> Self {
         let (about, note, tag, value) = (None, None, None, None);
-        Self { title, about, note, tag, value, lead: Lead::Nothing, selected: false, strong: true, refused: false, last: false, room: 0.0 }
+        let (lead, selected, strong, refused) = (Lead::Nothing, false, true, false);
+        Self { title, about, note, tag, value, lead, selected, strong, refused, first: false, last: false, room: 0.0 }
     }
 
     /// A fainter second line.
@@ -118,9 +128,9 @@ impl<'a> ListRow<'a> {
         self
     }
 
-    /// A picture before the words, this wide and high.
-    pub fn picture(mut self, picture: TextureId, size: [f32; 2]) -> Self {
-        self.lead = Lead::Picture(picture, size);
+    /// A picture before the words, in a field this wide and high; a mark in it where there is no picture.
+    pub fn picture(mut self, picture: Option<&TextureHandle>, size: [f32; 2]) -> Self {
+        self.lead = Lead::Picture(picture.map(|picture| (picture.id(), picture.size_vec2())), size);
         self
     }
 
@@ -142,10 +152,20 @@ impl<'a> ListRow<'a> {
         self
     }
 
-    /// No separator below it.
+    /// The one at the top of its table, with the table's round corners.
+    pub fn first(mut self) -> Self {
+        self.first = true;
+        self
+    }
+
+    /// The one at the foot of its table: no separator below it, and the table's round corners.
     pub fn last(mut self) -> Self {
         self.last = true;
         self
+    }
+
+    fn corners(&self) -> CornerRadius {
+        table_corners(self.first, self.last)
     }
 
     /// Leaves this much at the right for the caller's own buttons.
@@ -180,10 +200,7 @@ impl<'a> ListRow<'a> {
             Lead::Nothing => {}
             Lead::Radio(on) => paint_radio(ui.painter(), p, centre, on, &|colour| colour),
             Lead::Icon(sign, state) => paint::icon(ui.painter(), centre, sign, icon::BAR, p.state(state).0),
-            Lead::Picture(picture, _) => {
-                let rect = paint::snapped(ui.painter(), Rect::from_center_size(centre, size));
-                egui::Image::from_texture((picture, size)).corner_radius(corners(radius::TAG)).paint_at(ui, rect);
-            }
+            Lead::Picture(picture, _) => paint::thumbnail(ui, Rect::from_center_size(centre, size), picture, p),
         }
     }
 
@@ -231,10 +248,10 @@ impl Widget for ListRow<'_> {
         let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), self.height()), sense);
         let hovered = response.hovered() && !self.refused;
         if self.selected || hovered {
-            ui.painter().rect_filled(rect, 0, p.ground(self.selected, hovered, p.bg1));
+            ui.painter().rect_filled(rect, self.corners(), p.ground(self.selected, hovered, p.bg1));
         }
         if self.selected {
-            paint::selected_bar(ui.painter(), rect, &p);
+            paint::selected_bar_round(ui.painter(), rect, self.corners(), &p);
         }
         let mut left = rect.left() + gap::M;
         self.paint_lead(ui, &p, left, rect.center().y);
@@ -245,7 +262,7 @@ impl Widget for ListRow<'_> {
         if !self.last {
             paint::rule_below(ui.painter(), rect, p.line1);
         }
-        focus::ring_inside(ui, &response);
+        focus::ring_inside_round(ui, &response, self.corners());
         let role = if matches!(self.lead, Lead::Radio(_)) { Role::RadioButton } else { Role::ListBoxOption };
         let enabled = !self.refused && ui.is_enabled();
         response.widget_info(|| egui::WidgetInfo::selected(role, enabled, self.selected, self.title));

@@ -7,7 +7,7 @@ use crate::look::paint;
 use crate::look::theme::{Theme, corners, margin};
 use crate::look::tokens::{Palette, State, Type, control, gap, icon, layout, line, radius};
 use crate::look::widgets::button::{Button, IconButton};
-use crate::look::widgets::sections::sign_of;
+use crate::look::widgets::sections::{Words, sign_of};
 
 /// How grave a notice is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -175,7 +175,12 @@ pub fn note(ui: &mut Ui, state: State, sign: Option<Icon>, text: &str) -> Respon
 }
 
 /// A framed result: "Passed the gate", "No usable GPU found". `ground` colours the card, `(sign, ink)` the icon its contents stand beside.
-pub fn result_card<R>(ui: &mut Ui, ground: State, (sign, ink): (Icon, State), contents: impl FnOnce(&mut Ui) -> R) -> R {
+pub fn result_card<R>(ui: &mut Ui, ground: State, sign: (Icon, State), contents: impl FnOnce(&mut Ui) -> R) -> R {
+    result_card_about(ui, ground, sign, "", contents)
+}
+
+/// The same with a fainter line below; none where it is empty.
+pub fn result_card_about<R>(ui: &mut Ui, ground: State, (sign, ink): (Icon, State), about: &str, contents: impl FnOnce(&mut Ui) -> R) -> R {
     let p = Theme::of(ui);
     let (border, fill) = if ground == State::Neutral { (p.line1, p.bg2) } else { p.state(ground) };
     egui::Frame::new()
@@ -184,12 +189,19 @@ pub fn result_card<R>(ui: &mut Ui, ground: State, (sign, ink): (Icon, State), co
         .corner_radius(corners(radius::CARD))
         .inner_margin(margin(gap::L, gap::S))
         .show(ui, |ui| {
-            ui.horizontal(|ui| {
+            let inner = ui.horizontal(|ui| {
                 let (rect, _) = ui.allocate_exact_size(vec2(icon::BAR, control::HEIGHT), Sense::hover());
                 paint::icon(ui.painter(), rect.center(), sign, icon::BAR, p.state(ink).0);
                 contents(ui)
-            })
-            .inner
+            });
+            if !about.is_empty() {
+                ui.horizontal(|ui| {
+                    ui.add_space(icon::BAR + ui.spacing().item_spacing.x);
+                    ui.add(Words::small(about));
+                });
+                ui.add_space(gap::XS);
+            }
+            inner.inner
         })
         .inner
 }

@@ -10,9 +10,15 @@ use crate::look::tokens::{Type, control, gap, icon, line, radius};
 
 /// A tool of the rail: icon, name, key.
 pub fn tool_button(ui: &mut Ui, sign: Icon, name: &str, key: &str, on: bool, enabled: bool) -> Response {
+    tool_button_high(ui, control::TOOL, sign, name, key, on, enabled)
+}
+
+/// The same, this high: low windows have to hold all tools, too.
+pub fn tool_button_high(ui: &mut Ui, height: f32, sign: Icon, name: &str, key: &str, on: bool, enabled: bool) -> Response {
+    let share = height / control::TOOL;
     ui.add_enabled_ui(enabled, |ui| {
         let p = Theme::of(ui);
-        let (whole, response) = ui.allocate_exact_size(vec2(ui.available_width(), control::TOOL), Sense::click());
+        let (whole, response) = ui.allocate_exact_size(vec2(ui.available_width(), height), Sense::click());
         let rect = whole.shrink2(vec2(control::TOOL_INSET, 0.0));
         if on || response.hovered() {
             let rect = paint::snapped(ui.painter(), rect);
@@ -20,9 +26,9 @@ pub fn tool_button(ui: &mut Ui, sign: Icon, name: &str, key: &str, on: bool, ena
         }
         let ink = if on { p.accent } else { p.text2 };
         let centre = rect.center().x;
-        paint::icon(ui.painter(), pos2(centre, rect.top() + control::TOOL_ICON_Y), sign, icon::TOOL, ink);
+        paint::icon(ui.painter(), pos2(centre, rect.top() + share * control::TOOL_ICON_Y), sign, icon::TOOL, ink);
         let galley = paint::line_of(ui, name, Type::Caption.regular(), ink, whole.width() - gap::XS);
-        let at = Rect::from_center_size(pos2(centre, rect.top() + control::TOOL_NAME_Y), vec2(whole.width(), Type::Caption.line()));
+        let at = Rect::from_center_size(pos2(centre, rect.top() + share * control::TOOL_NAME_Y), vec2(whole.width(), Type::Caption.line()));
         paint::place(ui.painter(), at, Align2::CENTER_CENTER, &galley);
         let galley_key = paint::line_of(ui, key, Type::Caption.regular(), p.text3, f32::INFINITY);
         let corner = Rect::from_min_max(rect.min, pos2(rect.right() - gap::XS, rect.top() + control::KEY));

@@ -1,6 +1,6 @@
 //! Words: text of every size, section heads, facts, checks with a state, and what stands where nothing is yet.
 
-use egui::{Align2, Color32, Response, Role, Sense, Ui, Widget, pos2, vec2};
+use egui::{Align, Align2, Color32, Layout, Response, Role, Sense, Ui, UiBuilder, Widget, pos2, vec2};
 
 use crate::look::focus;
 use crate::look::icons::{self, Icon};
@@ -132,6 +132,14 @@ pub fn section_head(ui: &mut Ui, title: &str, right: Option<&str>) -> Response {
     paint::place(ui.painter(), room, Align2::LEFT_CENTER, &galley);
     paint::name(&response, Role::Heading, title);
     if elided || galley.elided { response.on_hover_text([title, right.unwrap_or_default()].join("\n")) } else { response }
+}
+
+/// The first line of a side panel with controls in it: no higher than a section head, so that panels beside each other begin level.
+pub fn head_row<R>(ui: &mut Ui, contents: impl FnOnce(&mut Ui) -> R) -> R {
+    let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), control::SECTION_HEAD), Sense::hover());
+    let over = (control::TARGET - control::SECTION_HEAD) * line::HALF;
+    let row = UiBuilder::new().max_rect(rect.expand2(vec2(0.0, over))).layout(Layout::left_to_right(Align::Center));
+    contents(&mut ui.new_child(row))
 }
 
 /// Head of a section that folds, in narrower windows. Clicked: open or close it.

@@ -40,7 +40,8 @@ impl<'a, T> Segment<'a, T> {
     }
 }
 
-/// Shows the choices; gives the one that was clicked. `name` is what is chosen. `width` of `None`: as wide as the words need.
+/// Shows the choices; gives the one that was clicked. `name` is what is chosen. `width` of `None`: as wide as the words need; else all
+/// are equally wide, or share what is left over where one has more to say.
 pub fn segmented<T: Copy + PartialEq>(ui: &mut Ui, name: &str, current: T, choices: &[Segment<'_, T>], width: Option<f32>) -> Option<T> {
     let p = Theme::of(ui);
     let runs: Vec<(bool, Run)> = choices
@@ -62,10 +63,13 @@ pub fn segmented<T: Copy + PartialEq>(ui: &mut Ui, name: &str, current: T, choic
         })
         .collect();
     let border = line::THIN;
-    let own: Vec<f32> = match width {
-        Some(width) => vec![(width - 2.0 * border) / choices.len() as f32; choices.len()],
-        None => runs.iter().map(|(_, run)| run.width().ceil() + 2.0 * control::SEGMENT_PAD).collect(),
-    };
+    let mut own: Vec<f32> = runs.iter().map(|(_, run)| run.width().ceil() + 2.0 * segment_pad(choices)).collect();
+    if let Some(width) = width {
+        let room = width - 2.0 * border;
+        let (equal, left_over) = (room / choices.len() as f32, (room - own.iter().sum::<f32>()) / choices.len() as f32);
+        let alike = left_over < 0.0 || own.iter().all(|own| *own <= equal);
+        own.iter_mut().for_each(|own| *own = if alike { equal } else { *own + left_over });
+    }
     let size = vec2(own.iter().sum::<f32>() + 2.0 * border, control::SEGMENT + 2.0 * border);
     let (outer, group) = ui.allocate_exact_size(size, Sense::hover());
     paint::name(&group, Role::RadioGroup, name);
@@ -100,6 +104,12 @@ pub fn segmented<T: Copy + PartialEq>(ui: &mut Ui, name: &str, current: T, choic
         }
     }
     chosen
+}
+
+/// Icons give words air of their own.
+fn segment_pad<T>(choices: &[Segment<'_, T>]) -> f32 {
+    let signs = choices.iter().any(|choice| choice.icon.is_some() && !choice.icon_only);
+    if signs { control::SEGMENT_PAD_SIGNS } else { control::SEGMENT_PAD }
 }
 
 /// Corners of a segment that is first, last, both or neither.

@@ -9,6 +9,8 @@
 // An outline lies inside its structure, so neighbours both keep theirs. The label is read at four points of a pixel: where they
 // differ the pixel lies on a boundary and gets the mean of their lines, which smooths the outer edge; where they agree the inner
 // edge is found by comparing labels on a ring as wide as the line. Nothing loops over classes: the cost does not depend on them.
+// Labels are those of the nearest voxels, or, smoothed, those with the largest share under a quadratic B-spline over nine voxels: it
+// rounds the stairs of large voxels, and of a voxel that stands alone, or a line one voxel wide, the middle still shows.
 // All textures are read with textureLoad: integer and 32 bit textures cannot be filtered everywhere, and masks never may.
 // `alias Image` (texture_3d<i32> or texture_3d<f32>) is put in front of this file.
 
@@ -144,33 +146,77 @@ fn stored_label(voxel: vec3i) -> u32 {
     return textureLoad(labels, texel(inside(voxel)), 0).x;
 }
 
-// The label of the nearest voxel, or of the largest share among the four nearest, which rounds stairs of large voxels.
+// One of the nine voxels around and including one, in rows.
+fn neighbour(middle: vec3i, k: u32) -> vec3i {
+    return middle + pane.axis_right.xyz * (i32(k % 3u) - 1) + pane.axis_down.xyz * (i32(k / 3u) - 1);
+}
+
+// The label at a place of the screen: of the nearest voxel, or, smoothed, the one with the largest share.
 fn label_at(pixel: vec2f) -> u32 {
     let index = index_at(pixel);
     if is_outside(index) {
         return 0u;
     }
-    let smooth_labels = flag(SMOOTH_LABELS);
-    let low = select(floor(index + 0.5), floor(index), smooth_labels);
-    var l = vec4u(0u);
-    for (var k = 0u; k < select(1u, 4u, smooth_labels); k++) {
-        l[k] = stored_label(corner_of(vec3i(low), k));
+    let middle = vec3i(floor(index + 0.5));
+    let here = stored_label(middle);
+    if !flag(SMOOTH_LABELS) {
+        return here;
     }
-    if !smooth_labels {
-        return l.x;
+    let part = index - vec3f(middle);
+    let u = dot(part, vec3f(pane.axis_right.xyz));
+    let v = dot(part, vec3f(pane.axis_down.xyz));
+    let across = vec3f(0.5 * (0.5 - u) * (0.5 - u), 0.75 - u * u, 0.5 * (0.5 + u) * (0.5 + u));
+    let along = vec3f(0.5 * (0.5 - v) * (0.5 - v), 0.75 - v * v, 0.5 * (0.5 + v) * (0.5 + v));
+    var labels_near = array<u32, 9>();
+    var most = 0.0;
+    for (var k = 0u; k < 9u; k++) {
+        labels_near[k] = stored_label(neighbour(middle, k));
+        most += select(0.0, across[k % 3u] * along[k / 3u], labels_near[k] == here);
     }
-    if all(l == vec4u(l.x)) {
-        return l.x;
+    var best = here;
+    if most >= 0.5 {
+        return best;
     }
-    let w = shares_of(index - low);
-    let share = vec4f(dot(w, vec4f(l == vec4u(l.x))), dot(w, vec4f(l == vec4u(l.y))), dot(w, vec4f(l == vec4u(l.z))),
-        dot(w, vec4f(l == vec4u(l.w))));
-    var best = l.x;
-    var most = share.x;
-    if share.y > most { best = l.y; most = share.y; }
-    if share.z > most { best = l.z; most = share.z; }
-    if share.w > most { best = l.w; }
+    for (var k = 0u; k < 9u; k++) {
+        if labels_near[k] == best {
+            continue;
+        }
+        var share = 0.0;
+        for (var j = 0u; j < 9u; j++) {
+            share += select(0.0, across[j % 3u] * along[j / 3u], labels_near[j] == labels_near[k]);
+        }
+        if share > most {
+            best = labels_near[k];
+            most = share;
+        }
+    }
     return best;
+}
+
+// Whether every voxel that the fill and outline of a pixel can depend on holds `label`. Most pixels are such, and this is the cheap way
+// to know; where voxels are so small that it would take many, the answer is no.
+fn is_far_from_edges(index: vec3f, label: u32) -> bool {
+    let per_pixel = abs(pane.right.xyz) + abs(pane.down.xyz);
+    let reach_pixels = max(style_of(label).line.x + 0.25, 0.5);
+    let reach = ceil(reach_pixels * max(per_pixel.x, max(per_pixel.y, per_pixel.z))) + select(0.0, 1.0, flag(SMOOTH_LABELS));
+    if reach > 2.0 {
+        return false;
+    }
+    let middle = vec3i(floor(index + 0.5));
+    let far = i32(reach);
+    let span = (pane.axis_right.xyz + pane.axis_down.xyz) * far;
+    // The edge of the scan is an edge.
+    if any(middle - span < vec3i(0)) || any(middle + span >= pane.size.xyz) {
+        return false;
+    }
+    for (var v = -far; v <= far; v++) {
+        for (var u = -far; u <= far; u++) {
+            if textureLoad(labels, texel(middle + pane.axis_right.xyz * u + pane.axis_down.xyz * v), 0).x != label {
+                return false;
+            }
+        }
+    }
+    return true;
 }
 
 // Whether the labels on a ring around a pixel hold one that is `label` (or, if not `equal`, one that is not).
@@ -288,8 +334,10 @@ fn fragment(@builtin(position) position: vec4f) -> @location(0) vec4f {
             color = vec3f(mix(grey, 1.0 - grey, pane.place.z));
         }
         if flag(LABELS) {
-            var found = vec4u(0u);
-            for (var k = 0u; k < 4u; k++) {
+            let here = stored_label(vec3i(floor(index + 0.5)));
+            let far = is_far_from_edges(index, here);
+            var found = vec4u(here);
+            for (var k = select(0u, 4u, far); k < 4u; k++) {
                 let along = array(-0.125, 0.375, 0.125, -0.375);
                 found[k] = label_at(pixel + vec2f(along[k], along[(k + 3u) & 3u]));
             }
@@ -307,7 +355,7 @@ fn fragment(@builtin(position) position: vec4f) -> @location(0) vec4f {
             if same {
                 cover = 0.0;
                 let width = style_of(found.x).line.x;
-                if width > 0.0 {
+                if width > 0.0 && !far {
                     cover = line_cover(pixel, found.x, width);
                 }
             }

@@ -164,18 +164,6 @@ pub(crate) static TABLE: &[Row] = &[
             action!("Text and controls at 100 %", [ctrl(Key::Num0)], Everywhere, |state| scale(state, 100)),
         ],
     ),
-    row(
-        Group::Everywhere,
-        "Log",
-        &[action!("Log", [ctrl(Key::L)], Everywhere, |state| {
-            Some(C::ShowDialog(if state.dialog == Dialog::Log { Dialog::None } else { Dialog::Log }))
-        })],
-    ),
-    row(
-        Group::Everywhere,
-        "Copy report",
-        &[action!("Copy report", [ctrl_shift(Key::C)], Everywhere, |state| Some(C::CopyReport(log::report(state))))],
-    ),
     both(
         Group::Look,
         "Next / previous slice",
@@ -410,10 +398,26 @@ pub(crate) static TABLE: &[Row] = &[
     row(Group::Run, "Open, at the start", &[action!("Open a study", [key(Key::Enter)], Home, |_| Some(C::OpenFolder))]),
     row(
         Group::Run,
-        "Open the series",
-        &[action!("Open the series", [key(Key::Enter)], Series, |state| {
-            state.listing.as_ref().and_then(|listing| listing.report.as_ref()).map(|_| C::OpenSelected)
+        "Open the series / choose",
+        &[
+            action!("Open the series", [key(Key::Enter)], Series, |state| {
+                state.listing.as_ref().and_then(|listing| listing.report.as_ref()).map(|_| C::OpenSelected)
+            }),
+            action!("Previous series", [key(Key::ArrowUp)], Series, |state| state.listing.as_ref()?.beside(-1).map(C::SelectSeries)),
+            action!("Next series", [key(Key::ArrowDown)], Series, |state| state.listing.as_ref()?.beside(1).map(C::SelectSeries)),
+        ],
+    ),
+    row(
+        Group::Run,
+        "Log",
+        &[action!("Log", [ctrl(Key::L)], Everywhere, |state| {
+            Some(C::ShowDialog(if state.dialog == Dialog::Log { Dialog::None } else { Dialog::Log }))
         })],
+    ),
+    row(
+        Group::Run,
+        "Copy report",
+        &[action!("Copy report", [ctrl_shift(Key::C)], Everywhere, |state| Some(C::CopyReport(log::report(state))))],
     ),
 ];
 

@@ -33,6 +33,8 @@ pub(super) fn ui(ui: &mut Ui) {
             ui.add_space(gap::S);
             let list = ScrollArea::vertical().max_height(ROWS * control::FACT_ROW);
             list.auto_shrink([false, true]).show_rows(ui, control::FACT_ROW, libraries.len(), |ui, shown| {
+                // Off the scroll bar, which would cover the last letters.
+                ui.set_max_width(ui.available_width() - gap::S);
                 for library in &libraries[shown] {
                     let mut parts = library.split('\t');
                     let (name, version, licence) = (parts.next(), parts.next(), parts.next());

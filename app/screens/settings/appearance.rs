@@ -2,14 +2,14 @@
 
 use eframe::egui::{Align, Layout, Ui, vec2};
 
-use super::{between, group, heading, row, set};
+use super::{between, group, heading, row, set, wide};
 use crate::look::tokens::{Patterns, STRUCTURES, control, gap, layout, line, structure};
 use crate::look::widgets::{Segment, Slider, segmented, swatch, toggle};
 use crate::look::{Base, icons};
 use crate::screens::Draw;
 
 /// Swatches in a row of the palette.
-const SWATCHES: usize = 12;
+const SWATCHES: usize = 16;
 
 pub(super) fn ui(ui: &mut Ui, draw: &mut Draw<'_>) {
     group(ui, |ui| {
@@ -41,7 +41,7 @@ fn theme(ui: &mut Ui, draw: &mut Draw<'_>) {
             Segment::new(Base::Light, "Light").icon(icons::SUN),
             Segment::new(Base::System, "Follow system"),
         ];
-        if let Some(base) = segmented(ui, "Theme", draw.state.settings.theme.base, &choices, None) {
+        if let Some(base) = segmented(ui, "Theme", draw.state.settings.theme.base, &choices, Some(control::SETTING)) {
             set(draw, |settings| settings.theme.base = base);
         }
     });
@@ -51,8 +51,7 @@ fn size(ui: &mut Ui, draw: &mut Draw<'_>) {
     row(ui, "Size of text and controls", "Follows the screen, then this factor.", |ui| {
         let [least, most] = layout::SCALE_PERCENT.map(f64::from);
         let mut percent = f64::from(draw.state.settings.theme.scale_percent);
-        ui.set_max_width(control::WIDE_BUTTON);
-        ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+        wide(ui, |ui| {
             let slider = Slider::new("Size of text and controls", &mut percent, least..=most).hide_name().unit(" %");
             if ui.add(slider).changed() {
                 set(draw, |settings| settings.theme.scale_percent = percent as u16);
@@ -67,9 +66,10 @@ fn structures(ui: &mut Ui, draw: &mut Draw<'_>) {
         ui.allocate_ui_with_layout(vec2(ui.available_width(), control::HEIGHT), Layout::top_down(Align::Max), |ui| {
             ui.spacing_mut().item_spacing = vec2(gap::XS, gap::XS);
             for first in (0..STRUCTURES.len()).step_by(SWATCHES) {
-                let width = SWATCHES as f32 * (control::SWATCH + gap::XS) - gap::XS;
+                let last = (first + SWATCHES).min(STRUCTURES.len());
+                let width = (last - first) as f32 * (control::SWATCH + gap::XS) - gap::XS;
                 ui.allocate_ui_with_layout(vec2(width, control::SWATCH), Layout::left_to_right(Align::Center), |ui| {
-                    for index in first..(first + SWATCHES).min(STRUCTURES.len()) {
+                    for index in first..last {
                         let (ink, pattern) = structure(index, patterns);
                         swatch(ui, ink, pattern, true);
                     }
@@ -81,15 +81,14 @@ fn structures(ui: &mut Ui, draw: &mut Draw<'_>) {
     row(ui, "Outline patterns", "Dashes and dots tell similar colours apart.", |ui| {
         let choices =
             [Segment::new(Patterns::FromNinth, "From 9th"), Segment::new(Patterns::Always, "Always"), Segment::new(Patterns::Off, "Off")];
-        if let Some(patterns) = segmented(ui, "Outline patterns", patterns, &choices, None) {
+        if let Some(patterns) = segmented(ui, "Outline patterns", patterns, &choices, Some(control::SETTING)) {
             set(draw, |settings| settings.patterns = patterns);
         }
     });
     between(ui);
     row(ui, "Outline width", "At normal zoom.", |ui| {
         let mut width = f64::from(draw.state.settings.outline_width);
-        ui.set_max_width(control::WIDE_BUTTON);
-        ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+        wide(ui, |ui| {
             let [least, most] = line::OUTLINE_RANGE.map(f64::from);
             let slider = Slider::new("Outline width", &mut width, least..=most).hide_name().decimals(1).unit(" px");
             if ui.add(slider).changed() {

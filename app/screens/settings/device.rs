@@ -1,9 +1,9 @@
 //! Settings: what runs are made on, and what this machine has.
 
-use eframe::egui::{Align, Layout, Ui};
+use eframe::egui::Ui;
 use jobs::Quality;
 
-use super::{between, group, heading, lines, row, set};
+use super::{between, group, heading, lines, row, set, wide};
 use crate::command::Command;
 use crate::look::State as Sign;
 use crate::look::tokens::{control, gap};
@@ -35,7 +35,7 @@ pub(super) fn ui(ui: &mut Ui, draw: &mut Draw<'_>) {
         row(ui, "Quality first offered", "Each run can choose another.", |ui| {
             let choices =
                 [Segment::new(Quality::Fast, "Fast"), Segment::new(Quality::Balanced, "Balanced"), Segment::new(Quality::Best, "Best")];
-            if let Some(quality) = segmented(ui, "Quality first offered", settings.quality, &choices, None) {
+            if let Some(quality) = segmented(ui, "Quality first offered", settings.quality, &choices, Some(control::SETTING)) {
                 set(draw, |settings| settings.quality = quality);
             }
         });
@@ -52,8 +52,7 @@ fn limit(ui: &mut Ui, draw: &mut Draw<'_>) {
         }
         let Some(limit) = limit else { return };
         ui.add_space(gap::M);
-        ui.set_max_width(control::WIDE_BUTTON);
-        ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+        wide(ui, |ui| {
             let mut most = limit as f64 / GB;
             let [low, high] = LIMIT_GB;
             if ui.add(Slider::new("GPU memory", &mut most, low..=high).hide_name().unit(" GB")).changed() {
@@ -91,7 +90,7 @@ fn report(ui: &mut Ui, draw: &mut Draw<'_>) {
         ui.add_space(gap::S);
         let sign = if adapter.warning.is_some() { Sign::Warn } else { Sign::Ok };
         state_row(ui, sign, &adapter.name, &format!("gpu:{} · {}", adapter.index, adapter.kind));
-        fact(ui, "Interface", &format!("{}, driver {}", adapter.backend, adapter.driver));
+        fact(ui, "Interface", &format!("{}, driver {}", words::backend(&adapter.backend), adapter.driver));
         fact(ui, "Largest buffer", &words::memory(adapter.max_buffer_mib));
         fact(ui, "Half precision", if adapter.f16 { "yes" } else { "no" });
         fact(ui, "Subgroups", if adapter.subgroups { "yes" } else { "no" });

@@ -1,8 +1,8 @@
 //! Settings: tools and decisions.
 
-use eframe::egui::{Align, Layout, Ui};
+use eframe::egui::Ui;
 
-use super::{between, group, row, set};
+use super::{between, group, row, set, wide};
 use crate::look::tokens::control;
 use crate::look::widgets::{Field, Slider};
 use crate::screens::Draw;
@@ -14,8 +14,7 @@ pub(super) fn ui(ui: &mut Ui, draw: &mut Draw<'_>) {
     group(ui, |ui| {
         row(ui, "Brush first offered", "Diameter. [ and ] change it while drawing.", |ui| {
             let mut size = f64::from(draw.state.settings.brush_mm);
-            ui.set_max_width(control::WIDE_BUTTON);
-            ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+            wide(ui, |ui| {
                 let [least, most] = BRUSH_MM;
                 let slider = Slider::new("Brush first offered", &mut size, least..=most).hide_name().unit(" mm");
                 if ui.add(slider).changed() {
@@ -26,7 +25,7 @@ pub(super) fn ui(ui: &mut Ui, draw: &mut Draw<'_>) {
         between(ui);
         row(ui, "Reviewer", "Written beside your decisions. May stay empty.", |ui| {
             let mut name = draw.state.settings.reviewer.clone();
-            if ui.add(Field::new("Reviewer", &mut name).hint("Initials or name").width(control::WIDE_BUTTON)).changed() {
+            if ui.add(Field::new("Reviewer", &mut name).hint("Initials or name").width(control::SETTING)).changed() {
                 set(draw, |settings| settings.reviewer = name);
             }
         });

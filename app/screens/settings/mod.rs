@@ -10,12 +10,12 @@ mod privacy;
 mod storage;
 mod viewing;
 
-use eframe::egui::{Align, CentralPanel, Frame, Layout, Panel, ScrollArea, Stroke, Ui, vec2};
+use eframe::egui::{Align, CentralPanel, Frame, Layout, Panel, Stroke, Ui, vec2};
 
 use crate::command::Command;
 use crate::look::icons::{self, Icon};
 use crate::look::tokens::{Type, control, gap, layout, line, radius};
-use crate::look::widgets::{Ink, NavRow, Words, link, nav_row, rule};
+use crate::look::widgets::{Ink, NavRow, Words, link, nav_row, page, rule};
 use crate::look::{Theme, theme};
 use crate::screens::Draw;
 use crate::state::{Settings, SettingsPage};
@@ -33,31 +33,20 @@ const PAGES: [(SettingsPage, Icon, &str); 9] = [
     (SettingsPage::About, icons::INFO, "About and licences"),
 ];
 
-/// Share of a row that its control may take.
-const CONTROL_SHARE: f32 = 0.56;
-
-pub(super) fn ui(ui: &mut Ui, draw: &mut Draw<'_>, page: SettingsPage) {
+pub(super) fn ui(ui: &mut Ui, draw: &mut Draw<'_>, shown: SettingsPage) {
     let p = Theme::of(ui);
     let list = Panel::left("settings pages").exact_size(layout::STEPS).resizable(false);
     list.frame(Frame::new().fill(p.bg1).inner_margin(theme::margin(0.0, gap::M))).show(ui, |ui| {
         ui.spacing_mut().item_spacing.y = 0.0;
         for (to, icon, text) in PAGES {
-            if nav_row(ui, NavRow { icon, text, on: to == page }).clicked() {
+            if nav_row(ui, NavRow { icon, text, on: to == shown }).clicked() {
                 draw.ask(Command::ShowSettings(to));
             }
         }
     });
     CentralPanel::default().frame(Frame::new().fill(p.bg0)).show(ui, |ui| {
-        ScrollArea::vertical().id_salt(page as usize).auto_shrink(false).show(ui, |ui| {
-            let most = if page == SettingsPage::Keyboard { layout::DIALOG } else { layout::SETTINGS };
-            let width = most.min(ui.available_width() - 2.0 * gap::XL);
-            let side = ((ui.available_width() - width) * line::HALF).max(gap::XL);
-            Frame::new().inner_margin(theme::margin(side, gap::XL)).show(ui, |ui| {
-                ui.set_width(width);
-                ui.spacing_mut().item_spacing.y = 0.0;
-                show(ui, draw, page);
-            });
-        });
+        let most = if shown == SettingsPage::Keyboard { layout::DIALOG } else { layout::SETTINGS };
+        page(ui, shown as usize, most, gap::XL, |ui, _| show(ui, draw, shown));
     });
 }
 
@@ -136,21 +125,30 @@ fn heading(ui: &mut Ui, text: &str) {
 /// A row: what it is, what it means, and the control at the right.
 fn row(ui: &mut Ui, title: &str, about: &str, control: impl FnOnce(&mut Ui)) {
     let size = vec2(ui.available_width(), control::LIST_ROW);
-    ui.allocate_ui_with_layout(size, Layout::left_to_right(Align::Center), |ui| {
+    ui.allocate_ui_with_layout(size, Layout::right_to_left(Align::Center), |ui| {
         ui.set_min_size(size);
+        ui.spacing_mut().item_spacing.x = 0.0;
         ui.add_space(gap::L);
-        let room = ui.available_width() * CONTROL_SHARE;
-        ui.vertical(|ui| {
+        control(ui);
+        ui.add_space(gap::L);
+        // The words take what the control leaves.
+        let room = ui.available_width() - gap::L;
+        ui.allocate_ui_with_layout(vec2(room, control::LIST_ROW), Layout::top_down(Align::Min), |ui| {
             ui.set_width(room);
             ui.spacing_mut().item_spacing.y = 0.0;
             ui.add_space((control::LIST_ROW - Type::Body.line() - Type::Small.line()) * line::HALF);
             ui.add(Words::new(title));
             ui.add(Words::small(about).ink(Ink::Caption));
         });
-        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            ui.add_space(gap::L);
-            control(ui);
-        });
+    });
+}
+
+/// Room for a control of fixed width at the right of a row.
+fn wide(ui: &mut Ui, contents: impl FnOnce(&mut Ui)) {
+    let size = vec2(control::SETTING, control::HEIGHT);
+    ui.allocate_ui_with_layout(size, Layout::left_to_right(Align::Center), |ui| {
+        ui.set_min_size(size);
+        contents(ui);
     });
 }
 

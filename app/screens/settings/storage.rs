@@ -23,7 +23,7 @@ pub(super) fn ui(ui: &mut Ui, draw: &mut Draw<'_>) {
             }
             if state.settings.cases.is_some() {
                 ui.add_space(gap::S);
-                if ui.add(Button::quiet("Use the system's")).clicked() {
+                if ui.add(Button::quiet("Use the usual one")).clicked() {
                     set(draw, |settings| settings.cases = None);
                 }
             }
@@ -31,7 +31,7 @@ pub(super) fn ui(ui: &mut Ui, draw: &mut Draw<'_>) {
         between(ui);
         row(ui, "Size used", "Images, masks and edits of all cases.", |ui| {
             let text = match storage.map(|storage| (storage.cases, storage.bytes)) {
-                Some((cases, Some(bytes))) => format!("{} in {cases} cases", words::bytes(bytes)),
+                Some((cases, Some(bytes))) => format!("{} in {}", words::bytes(bytes), words::counted(cases, "case", "cases")),
                 _ => "measuring…".to_owned(),
             };
             ui.add(Words::new(&text));

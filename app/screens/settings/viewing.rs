@@ -3,6 +3,7 @@
 use eframe::egui::Ui;
 
 use super::{between, group, row, set};
+use crate::look::tokens::control;
 use crate::look::widgets::{Segment, segmented, toggle};
 use crate::screens::Draw;
 
@@ -12,7 +13,7 @@ pub(super) fn ui(ui: &mut Ui, draw: &mut Draw<'_>) {
     group(ui, |ui| {
         row(ui, "Left and right", "Names always mean the patient's side.", |ui| {
             let choices = [Segment::new(true, "Radiological"), Segment::new(false, "Neurological")];
-            if let Some(radiological) = segmented(ui, "Left and right", radiological, &choices, None) {
+            if let Some(radiological) = segmented(ui, "Left and right", radiological, &choices, Some(control::SETTING)) {
                 set(draw, |settings| settings.radiological = radiological);
             }
         });

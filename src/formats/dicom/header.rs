@@ -25,6 +25,21 @@ pub(super) struct PixelFormat {
     pub(super) pixel_tag: Tag,
 }
 
+/// Whose study a series is, for a person who looks at it. Its `Debug` holds neither, so that no log can.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Whose {
+    /// PatientID.
+    pub patient: Option<String>,
+    /// StudyDate, `YYYYMMDD`.
+    pub study_date: Option<String>,
+}
+
+impl std::fmt::Debug for Whose {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Whose")
+    }
+}
+
 /// One file's header.
 #[derive(Debug, Clone)]
 pub(super) struct Header {
@@ -35,6 +50,7 @@ pub(super) struct Header {
     /// Tell apart patients and studies that share a series UID; hold no value of theirs.
     pub(super) patient_hash: u64,
     pub(super) study_hash: u64,
+    pub(super) whose: Whose,
     pub(super) modality: String,
     pub(super) number: Option<i64>,
     pub(super) description: Option<String>,
@@ -78,6 +94,7 @@ pub(super) fn read_header(set: &DataSet, path: PathBuf) -> Result<Header, Fault>
         series_uid: root.text(tags::SERIES_INSTANCE_UID).unwrap_or_default(),
         patient_hash: hash_of(root, tags::PATIENT_ID),
         study_hash: hash_of(root, tags::STUDY_INSTANCE_UID),
+        whose: Whose { patient: root.written_text(tags::PATIENT_ID), study_date: root.text(tags::STUDY_DATE) },
         modality: root.text(tags::MODALITY).unwrap_or_default(),
         number: root.number(tags::SERIES_NUMBER, "SeriesNumber").ok().flatten().map(|number| number as i64),
         description: root.written_text(tags::SERIES_DESCRIPTION),

@@ -34,6 +34,7 @@ use std::path::Path;
 
 use volume::Scan;
 
+pub use header::Whose;
 pub use series::SeriesInfo;
 pub use write::{SeriesTags, uid_of, write_series};
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::files::Catalogue;
 use super::frame::{Frame, Placement};
-use super::header::Header;
+use super::header::{Header, Whose};
 use super::volumes::{Candidate, ODD_SHARE, counted, same_plane};
 use crate::{FormatError, Warning, WarningCode};
 
@@ -22,6 +22,9 @@ pub struct SeriesInfo {
     pub description: Option<String>,
     /// Modality: CT, MR, ...
     pub modality: String,
+    /// Patient and date; not written with the rest.
+    #[serde(skip)]
+    pub whose: Whose,
     /// Number of slices (frames) found.
     pub slices: usize,
     /// Slices, rows, columns of the first image's size.
@@ -77,6 +80,7 @@ fn summarise(catalogue: &Catalogue, headers: &[usize]) -> Series {
             number: first.number,
             description: first.description.clone(),
             modality: first.modality.clone(),
+            whose: first.whose.clone(),
             slices: slices.len(),
             size_zyx: [slices.len(), first.format.size_yx[0], first.format.size_yx[1]],
             spacing_zyx_mm: in_plane.and_then(|[sy, sx]| Some([spacing_z?, sy, sx])),

@@ -5,14 +5,13 @@ use glam::Vec3;
 use super::nets::NONE;
 
 const INWARDS: f32 = 0.5;
-/// `1 / INWARDS + 1 / OUTWARDS` is 0.1: waves longer than about ten edges pass unchanged.
-const OUTWARDS: f32 = -0.526_315_8;
 
-/// Moves the points; `beside` lists up to six neighbours of each.
-pub(super) fn fair(points: &mut Vec<Vec3>, beside: &[[u32; 6]], rounds: u32) {
+/// Moves the points; `beside` lists up to six neighbours of each. `pass_band` is the sum of the reciprocals of both steps.
+pub(super) fn fair(points: &mut Vec<Vec3>, beside: &[[u32; 6]], rounds: u32, pass_band: f32) {
+    let outwards = 1.0 / (pass_band - 1.0 / INWARDS);
     let mut moved = vec![Vec3::ZERO; points.len()];
     for _ in 0..rounds {
-        for weight in [INWARDS, OUTWARDS] {
+        for weight in [INWARDS, outwards] {
             for ((at, near), moved) in points.iter().zip(beside).zip(&mut moved) {
                 let (mut sum, mut count) = (Vec3::ZERO, 0.0);
                 for other in near.iter().filter(|other| **other != NONE) {
@@ -24,4 +23,14 @@ pub(super) fn fair(points: &mut Vec<Vec3>, beside: &[[u32; 6]], rounds: u32) {
             std::mem::swap(points, &mut moved);
         }
     }
+}
+
+/// Unit normals, each with its neighbours' in every round.
+pub(super) fn soften(mut normals: Vec<Vec3>, beside: &[[u32; 6]], rounds: u32) -> Vec<Vec3> {
+    for _ in 0..rounds {
+        let near =
+            |at: &Vec3, near: &[u32; 6]| near.iter().filter(|other| **other != NONE).fold(*at, |sum, other| sum + normals[*other as usize]);
+        normals = normals.iter().zip(beside).map(|(at, beside)| near(at, beside).normalize_or(*at)).collect();
+    }
+    normals
 }

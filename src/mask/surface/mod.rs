@@ -30,17 +30,29 @@ pub struct Surface {
 }
 
 /// How surfaces are made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SurfaceOptions {
     /// Rounds of fairing; 0 keeps the steps of the voxels.
     pub rounds: u32,
+    /// Which waves of the surface pass unchanged: those longer than about ten edges at 0.1, eighteen at 0.03. Shorter ones, such as
+    /// the terraces that voxels make of a slope, fade with every round.
+    pub pass_band: f32,
+    /// Rounds in which each normal becomes the mean of its neighbours': takes what is left of terraces out of the shading.
+    pub normal_rounds: u32,
     /// For display: takes blocks of voxels as one sample until there are no more triangles than this.
     pub max_triangles: Option<usize>,
 }
 
 impl Default for SurfaceOptions {
     fn default() -> Self {
-        Self { rounds: 20, max_triangles: None }
+        Self { rounds: 20, pass_band: 0.1, normal_rounds: 0, max_triangles: None }
+    }
+}
+
+impl SurfaceOptions {
+    /// For looking at: terraces are faired away and there are no more triangles than this. Measures are taken from voxels.
+    pub fn display(max_triangles: usize) -> Self {
+        Self { rounds: 60, pass_band: 0.03, normal_rounds: 8, max_triangles: Some(max_triangles) }
     }
 }
 
@@ -128,9 +140,10 @@ fn of_box(grid: &LabelGrid, value: u16, region: Region, options: &SurfaceOptions
         (place.transform_point3(DVec3::new(x, y, z)) - corner).as_vec3()
     };
     let mut points: Vec<Vec3> = net.points_xyz.iter().map(to_mm).collect();
-    fair::fair(&mut points, &net.beside, options.rounds);
+    fair::fair(&mut points, &net.beside, options.rounds, options.pass_band);
     let triangles = triangles(&points, &net.quads, place.matrix3.determinant() < 0.0);
-    let normals = normals(&points, &triangles);
+    let normals = fair::soften(normals(&points, &triangles), &net.beside, options.normal_rounds);
+    let normals = normals.into_iter().map(|n| n.to_array()).collect();
     let positions_lps_mm = points.iter().map(|p| (p.as_dvec3() + corner).as_vec3().to_array()).collect();
     Surface { value, positions_lps_mm, normals, triangles, stride_zyx }
 }
@@ -151,12 +164,12 @@ fn triangles(points: &[Vec3], quads: &[[u32; 4]], mirrored: bool) -> Vec<[u32; 3
 }
 
 /// Mean of the triangles around each corner, weighted with their area.
-fn normals(points: &[Vec3], triangles: &[[u32; 3]]) -> Vec<[f32; 3]> {
+fn normals(points: &[Vec3], triangles: &[[u32; 3]]) -> Vec<Vec3> {
     let mut normals = vec![Vec3::ZERO; points.len()];
     for triangle in triangles {
         let [a, b, c] = triangle.map(|i| points[i as usize]);
         let across = (b - a).cross(c - a);
         triangle.iter().for_each(|i| normals[*i as usize] += across);
     }
-    normals.into_iter().map(|n| n.normalize_or(Vec3::Z).to_array()).collect()
+    normals.into_iter().map(|n| n.normalize_or(Vec3::Z)).collect()
 }
