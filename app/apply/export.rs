@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use jobs::{ExportJob, ExportKind, ExportReport, Failure, FailureKind, Job};
 
 use crate::apply::news::sentence;
-use crate::apply::review;
+use crate::apply::{dialog, review};
 use crate::command::Command;
 use crate::core::{Core, Effect};
 use crate::link::Purpose;
@@ -33,14 +33,7 @@ pub(super) fn choose_folder(core: &mut Core) {
     if let Some(folder) = &core.state.export.folder {
         dialog = dialog.set_directory(folder);
     }
-    core.tasks.spawn("export dialog", move || {
-        let picked = pollster::block_on(dialog.pick_folder());
-        Box::new(move |core: &mut Core| {
-            if let Some(picked) = picked {
-                core.apply(Command::SetExportFolder(picked.path().to_owned()));
-            }
-        })
-    });
+    dialog::ask(core, dialog.pick_folder(), |core, path| core.apply(Command::SetExportFolder(path)));
 }
 
 /// Chooses the folder and remembers it.
@@ -179,12 +172,5 @@ pub(super) fn save_picture(core: &mut Core) {
     if let Some(folder) = &core.state.export.folder {
         dialog = dialog.set_directory(folder);
     }
-    core.tasks.spawn("picture dialog", move || {
-        let picked = pollster::block_on(dialog.save_file());
-        Box::new(move |core: &mut Core| {
-            if let Some(picked) = picked {
-                core.effects.push(Effect::Picture(picked.path().to_owned()));
-            }
-        })
-    });
+    dialog::ask(core, dialog.save_file(), |core, path| core.effects.push(Effect::Picture(path)));
 }

@@ -1,5 +1,6 @@
 //! The one place where commands change the state.
 
+mod dialog;
 mod edit;
 pub(crate) mod export;
 mod mask;

@@ -11,7 +11,7 @@ use jobs::{Failure, Job, ListJob, ListReport, OpenJob, OpenReport, utc_timestamp
 use volume::Geometry;
 
 use crate::apply::news::{failed, sentence};
-use crate::apply::{queue, runs};
+use crate::apply::{dialog, queue, runs};
 use crate::command::Command;
 use crate::core::Core;
 use crate::link::Purpose;
@@ -29,20 +29,14 @@ pub(super) enum Pick {
     File,
 }
 
-/// Asks the system for a path. The dialog is made here, as some systems want that, and waited for elsewhere.
+/// Asks the system for a path.
 pub(super) fn pick(core: &mut Core, what: Pick) {
     let dialog = rfd::AsyncFileDialog::new().set_title("Open a study");
-    core.tasks.spawn("open dialog", move || {
-        let picked = match what {
-            Pick::Folder => pollster::block_on(dialog.pick_folder()),
-            Pick::File => pollster::block_on(dialog.pick_file()),
-        };
-        Box::new(move |core: &mut Core| {
-            if let Some(picked) = picked {
-                core.apply(Command::OpenPaths(vec![picked.path().to_owned()]));
-            }
-        })
-    });
+    let open = |core: &mut Core, path| core.apply(Command::OpenPaths(vec![path]));
+    match what {
+        Pick::Folder => dialog::ask(core, dialog.pick_folder(), open),
+        Pick::File => dialog::ask(core, dialog.pick_file(), open),
+    }
 }
 
 /// Looks at what was pointed at. Several files are the channels of one case.

@@ -7,7 +7,7 @@ use jobs::case::{CaseFile, CaseFolder, CaseState, LayerState, ReviewFile};
 use jobs::{Failure, FailureKind, ImportLayerJob, Job, ListedStudy, OpenJob, Report, ReviewJob};
 
 use crate::apply::news::{failed, sentence};
-use crate::apply::{mask as layers, open, summary};
+use crate::apply::{dialog, mask as layers, open, summary};
 use crate::command::Command;
 use crate::core::Core;
 use crate::link::Purpose;
@@ -233,14 +233,7 @@ fn worst(review: &ReviewFile) -> Option<f32> {
 /// Asks where the summary goes.
 pub(super) fn choose_summary(core: &mut Core) {
     let dialog = rfd::AsyncFileDialog::new().set_title("Save summary").set_file_name("review_summary.csv").add_filter("CSV", &["csv"]);
-    core.tasks.spawn("summary dialog", move || {
-        let picked = pollster::block_on(dialog.save_file());
-        Box::new(move |core: &mut Core| {
-            if let Some(picked) = picked {
-                core.apply(Command::SaveSummary(picked.path().to_owned()));
-            }
-        })
-    });
+    dialog::ask(core, dialog.save_file(), |core, path| core.apply(Command::SaveSummary(path)));
 }
 
 /// Writes one line per case.

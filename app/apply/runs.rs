@@ -9,7 +9,7 @@ use jobs::{
 };
 
 use crate::apply::news::{failed, sentence};
-use crate::apply::{open, review};
+use crate::apply::{dialog, open, review};
 use crate::command::Command;
 use crate::core::Core;
 use crate::link::Purpose;
@@ -85,14 +85,8 @@ pub(super) fn add_model(core: &mut Core, model: PathBuf) {
 /// Asks the system for a model file, or for a folder of models.
 pub(super) fn pick_model(core: &mut Core, folder: bool) {
     let dialog = rfd::AsyncFileDialog::new().set_title(if folder { "Add a folder of models" } else { "Add a model" });
-    core.tasks.spawn("model dialog", move || {
-        let picked = if folder { pollster::block_on(dialog.pick_folder()) } else { pollster::block_on(dialog.pick_file()) };
-        Box::new(move |core: &mut Core| {
-            if let Some(picked) = picked {
-                core.apply(Command::AddModel(picked.path().to_owned()));
-            }
-        })
-    });
+    let add = |core: &mut Core, path| core.apply(Command::AddModel(path));
+    if folder { dialog::ask(core, dialog.pick_folder(), add) } else { dialog::ask(core, dialog.pick_file(), add) }
 }
 
 /// Chooses the device of the next run.

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::apply::dialog;
 use crate::command::Command;
 use crate::core::Core;
 use crate::state::{Recents, Screen, Settings, SettingsPage, StorageUse};
@@ -65,14 +66,9 @@ pub(super) fn change(core: &mut Core, change: impl FnOnce(&mut Settings)) {
 /// Asks the system for the folder of all cases.
 pub(super) fn pick_cases(core: &mut Core) {
     let dialog = rfd::AsyncFileDialog::new().set_title("Folder of all cases");
-    core.tasks.spawn("cases dialog", move || {
-        let picked = pollster::block_on(dialog.pick_folder());
-        Box::new(move |core: &mut Core| {
-            if let Some(picked) = picked {
-                let settings = Settings { cases: Some(picked.path().to_owned()), ..core.state.settings.clone() };
-                core.apply(Command::SetSettings(Box::new(settings)));
-            }
-        })
+    dialog::ask(core, dialog.pick_folder(), |core, path| {
+        let settings = Settings { cases: Some(path), ..core.state.settings.clone() };
+        core.apply(Command::SetSettings(Box::new(settings)));
     });
 }
 

@@ -342,7 +342,11 @@ fn history(ui: &mut Ui, draw: &mut Draw<'_>, case: &Case) {
     let history = open_history(case);
     let (steps, done) = history.map_or((&[] as &[Step], 0), |history| (history.steps(), history.done()));
     Frame::new().inner_margin(theme::head_margin()).show(ui, |ui| {
-        let about = if steps.is_empty() { String::new() } else { format!("{done} steps, kept after restart") };
+        let about = if steps.is_empty() {
+            String::new()
+        } else {
+            format!("{done} {}, kept after restart", if done == 1 { "step" } else { "steps" })
+        };
         section_head(ui, "History", Some(&about));
         if steps.is_empty() {
             let is_model = case.layer().is_some_and(|layer| layer.file.kind != LayerKind::Corrections);

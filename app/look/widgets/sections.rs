@@ -123,7 +123,9 @@ pub fn section_head(ui: &mut Ui, title: &str, right: Option<&str>) -> Response {
     let mut room = rect;
     let mut elided = false;
     if let Some(right) = right {
-        let galley = paint::line_of(ui, right, Type::Small.regular(), p.text3, rect.width() * line::HALF);
+        // A short title leaves its room to the words on the right.
+        let taken = paint::line_of(ui, title, Type::Body.strong(), p.text1, rect.width() * line::HALF).size().x;
+        let galley = paint::line_of(ui, right, Type::Small.regular(), p.text3, rect.width() - taken - gap::S);
         paint::place(ui.painter(), room, Align2::RIGHT_CENTER, &galley);
         room.max.x -= galley.size().x + gap::S;
         elided = galley.elided;
