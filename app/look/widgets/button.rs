@@ -142,7 +142,7 @@ impl<'a> Button<'a> {
         }
     }
 
-    fn run(&self, ui: &Ui, p: &Palette) -> Run {
+    fn run(&self, ui: &Ui, p: &Palette, key: Option<&str>) -> Run {
         let text = self.text_colour(p);
         let small = self.kind == Kind::Chip || (self.kind == Kind::Quiet && !self.large);
         let size = match (small, self.large) {
@@ -156,7 +156,7 @@ impl<'a> Button<'a> {
             after.gap(control::ICON_GAP);
             after.text(ui, hint, size.regular(), p.text3, f32::INFINITY);
         }
-        if let Some(key) = self.key {
+        if let Some(key) = key {
             after.gap(control::ICON_GAP);
             let (ink, border) = if self.kind == Kind::Primary { (text, faded(text, colour::KEY_ON_ACCENT)) } else { (p.text2, p.line2) };
             after.key(ui, key, Type::Caption.weight(self.kind == Kind::Primary), ink, border);
@@ -186,7 +186,7 @@ impl<'a> Button<'a> {
 
     /// The width it takes if none is set.
     pub fn natural_width(&self, ui: &Ui) -> f32 {
-        self.run(ui, &Theme::of(ui)).width().ceil() + 2.0 * self.pad()
+        self.run(ui, &Theme::of(ui), self.key).width().ceil() + 2.0 * self.pad()
     }
 
     fn paint(&self, ui: &Ui, response: &Response, run: &Run, p: &Palette) {
@@ -217,7 +217,11 @@ impl Widget for Button<'_> {
     fn ui(self, ui: &mut Ui) -> Response {
         let p = Theme::of(ui);
         ui.add_enabled_ui(self.enabled, |ui| {
-            let run = self.run(ui, &p);
+            let mut run = self.run(ui, &p, self.key);
+            if run.is_elided() {
+                // The word goes before its key.
+                run = self.run(ui, &p, None);
+            }
             let width = self.width.unwrap_or_else(|| run.width().ceil() + 2.0 * self.pad());
             let (_, response) = ui.allocate_exact_size(vec2(width, self.height()), Sense::click());
             if ui.is_rect_visible(response.rect) {
