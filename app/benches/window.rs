@@ -134,10 +134,11 @@ fn memory(window: &mut Window, when: &str) {
         };
         let times = |bytes: u64| bytes as f64 / RAW_BYTES as f64;
         println!(
-            "memory of the {name}, {when}: {:.2} x the raw volume of its own (most {:.2} x with files), {:.2} x mapped files",
+            "memory of the {name}, {when}, times the raw volume: {:.2} of its own, {:.2} shared with drivers, {:.2} mapped files, most {:.2}",
             times(of("RssAnon")),
-            times(of("VmHWM")),
-            times(of("RssFile") + of("RssShmem"))
+            times(of("RssShmem")),
+            times(of("RssFile")),
+            times(of("VmHWM"))
         );
     }
 }
