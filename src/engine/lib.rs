@@ -36,7 +36,7 @@ pub use device::{Device, DeviceChoice, Opened};
 pub use fit::{Allowance, Memory, PrecisionChoice, Prepared};
 pub use gpu::{AdapterReport, Gpu, GpuRunner, GpuWindow, adapters};
 pub use labelling::{Finished, Labelling, LinearHead, Pick, Tap};
-pub use memory::available_memory_bytes;
+pub use memory::{available_memory_bytes, total_memory_bytes};
 pub use peak::{Peak, peak};
 pub use plan::{Heads, Limits, Plan, Precision, lower, plan_bytes};
 pub use profile::{KernelTime, Profile, profile};

@@ -7,7 +7,7 @@ use volume::Region;
 ///
 /// nnU-Net takes the box of the hole-filled mask. Filling cannot enlarge the box, because beyond the outermost voxel of a
 /// hole lies mask, so the box of the plain mask is the same and needs no mask in memory.
-pub fn nonzero_box(channels: &[ArrayView3<'_, f32>]) -> Region {
+pub fn nonzero_box<T: Default + PartialEq>(channels: &[ArrayView3<'_, T>]) -> Region {
     let Some(first) = channels.first() else {
         return Region { start_zyx: [0; 3], end_zyx: [0; 3] };
     };
@@ -19,15 +19,16 @@ pub fn nonzero_box(channels: &[ArrayView3<'_, f32>]) -> Region {
     if region.is_empty() { Region::whole(size) } else { region }
 }
 
-fn grow_to_nonzero(region: &mut Region, channel: &ArrayView3<'_, f32>) {
+fn grow_to_nonzero<T: Default + PartialEq>(region: &mut Region, channel: &ArrayView3<'_, T>) {
+    let zero = T::default();
     let mut include = |axis: usize, first: usize, last: usize| {
         region.start_zyx[axis] = region.start_zyx[axis].min(first);
         region.end_zyx[axis] = region.end_zyx[axis].max(last + 1);
     };
     for (z, plane) in channel.outer_iter().enumerate() {
         for (y, row) in plane.outer_iter().enumerate() {
-            if let Some(first) = row.iter().position(|v| *v != 0.0) {
-                let last = row.len() - 1 - row.iter().rev().position(|v| *v != 0.0).expect("the row has a non-zero voxel");
+            if let Some(first) = row.iter().position(|v| *v != zero) {
+                let last = row.len() - 1 - row.iter().rev().position(|v| *v != zero).expect("the row has a non-zero voxel");
                 include(0, z, z);
                 include(1, y, y);
                 include(2, first, last);

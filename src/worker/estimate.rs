@@ -4,16 +4,17 @@
 //! are not in it. The tiles lie over the non-zero box of the case's image, which is the first channel; models of several channels
 //! may need a few more.
 
-use std::fs;
 use std::time::Instant;
 
 use engine::{
     Allowance, Device, EngineError, GpuWindow, Precision, PrecisionChoice, TileOutput, WindowShape, available_memory_bytes, noise,
+    total_memory_bytes,
 };
 use jobs::case::MappedVoxels;
 use jobs::{Estimate, EstimateJob, EstimateReport, Failure, Quality, Stage};
 use mednext::Model;
-use pipeline::{AxisOrder, TileGrid, mirrorings, resampled_size};
+use ndarray::ArrayView3;
+use pipeline::{AxisOrder, TileGrid, mirrorings, nonzero_box, resampled_size};
 use volume::Region;
 
 use crate::failure;
@@ -180,30 +181,18 @@ fn network_size(case: &Opened, model: &Model) -> Result<([usize; 3], [usize; 3])
     Ok((size, box_size))
 }
 
-/// The smallest box of all voxels that are not zero; the whole where there is none.
+/// The box a run will crop to.
 fn nonzero(image: &MappedVoxels) -> Region {
-    let found = match (image.as_i16(), image.as_f32()) {
-        (Some(values), _) => bounds(values, image.size_zyx(), |value| *value != 0),
-        (_, Some(values)) => bounds(values, image.size_zyx(), |value| *value != 0.0),
-        _ => None,
-    };
-    found.unwrap_or_else(|| Region::whole(image.size_zyx()))
+    let size = image.size_zyx();
+    match (image.as_i16(), image.as_f32()) {
+        (Some(values), _) => box_of(size, values),
+        (_, Some(values)) => box_of(size, values),
+        _ => Region::whole(size),
+    }
 }
 
-fn bounds<T>(values: &[T], size_zyx: [usize; 3], counts: impl Fn(&T) -> bool) -> Option<Region> {
-    let [_, ny, nx] = size_zyx;
-    let mut found: Option<Region> = None;
-    for (row, values) in values.chunks_exact(nx.max(1)).enumerate() {
-        let Some(first) = values.iter().position(&counts) else { continue };
-        let last = values.iter().rposition(&counts).unwrap_or(first);
-        let (here, end) = ([row / ny, row % ny, first], [row / ny + 1, row % ny + 1, last + 1]);
-        let known = found.get_or_insert(Region { start_zyx: here, end_zyx: end });
-        for axis in 0..3 {
-            known.start_zyx[axis] = known.start_zyx[axis].min(here[axis]);
-            known.end_zyx[axis] = known.end_zyx[axis].max(end[axis]);
-        }
-    }
-    found
+fn box_of<T: Default + PartialEq>(size_zyx: [usize; 3], values: &[T]) -> Region {
+    ArrayView3::from_shape(size_zyx, values).map_or_else(|_| Region::whole(size_zyx), |image| nonzero_box(&[image]))
 }
 
 /// Roughly: every channel as read and as the network sees it, the mask and its doubt, and the open sums where the host keeps them.
@@ -216,13 +205,6 @@ fn main_memory(case: &Opened, model: &Model, size: [usize; 3], box_size: [usize;
     images + 3 * scan + sums
 }
 
-/// Memory of the machine (Linux).
-fn total_memory_bytes() -> Option<u64> {
-    let text = fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
-    line.split_whitespace().next()?.parse::<u64>().ok().map(|kib| kib << 10)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -230,11 +212,11 @@ mod tests {
     #[test]
     fn the_box_is_that_of_what_is_not_zero() {
         let mut values = [0_i16; 4 * 5 * 6];
-        assert_eq!(bounds(&values, [4, 5, 6], |value| *value != 0), None);
+        assert_eq!(box_of([4, 5, 6], &values), Region::whole([4, 5, 6]));
         for [z, y, x] in [[1, 4, 2], [2, 1, 3]] {
             values[(z * 5 + y) * 6 + x] = -7;
         }
         let wanted = Region { start_zyx: [1, 1, 2], end_zyx: [3, 5, 4] };
-        assert_eq!(bounds(&values, [4, 5, 6], |value| *value != 0), Some(wanted));
+        assert_eq!(box_of([4, 5, 6], &values), wanted);
     }
 }

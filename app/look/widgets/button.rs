@@ -218,7 +218,7 @@ impl Widget for Button<'_> {
         let p = Theme::of(ui);
         ui.add_enabled_ui(self.enabled, |ui| {
             let mut run = self.run(ui, &p, self.key);
-            if run.is_elided() {
+            if run.is_elided() && self.key.is_some() {
                 // The word goes before its key.
                 run = self.run(ui, &p, None);
             }
