@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use rfd::FileHandle;
 
 use crate::core::Core;
+use crate::state::{Banner, Severity};
 
 /// Nobody answers a dialog this fast: it was never shown.
 const FASTEST: Duration = Duration::from_millis(200);
@@ -24,7 +25,8 @@ pub(super) fn ask(
         Box::new(move |core: &mut Core| match picked {
             Some(picked) => then(core, picked.path().to_owned()),
             None if took < FASTEST => {
-                core.state.toast("This system shows no file dialog. Drop files on the window, or paste a path with Ctrl V.");
+                let detail = "Drop files on the window, or paste a path with Ctrl V.";
+                core.state.banner(Banner::new(Severity::Warning, "This system shows no file dialog.", detail));
             }
             None => {}
         })

@@ -214,7 +214,10 @@ pub(super) fn show_case(core: &mut Core, path: &Path) {
     core.state.screen = Screen::Case(if has_mask { Mode::View } else { Mode::Segment });
     if let Some(steps) = recovered {
         let cause = "Voxelry closed unexpectedly.";
-        let detail = format!("All {steps} edit steps were on disk and are back.");
+        let detail = match steps {
+            1 => "The one edit step was on disk and is back.".to_owned(),
+            _ => format!("All {steps} edit steps were on disk and are back."),
+        };
         core.state.banner(Banner::new(Severity::Info, cause, detail).remedy("Continue editing", Command::SetMode(Mode::Edit)));
     }
     runs::ask_for_models(core);
