@@ -3,6 +3,7 @@
 //! The window draws and edits; a worker process reads files and computes. State is plain data, changed in one place by commands
 //! that widgets send; what the worker says and what background threads finish arrive the same way.
 
+mod allocator;
 mod app;
 mod apply;
 mod command;
@@ -17,6 +18,7 @@ pub mod state;
 mod surfaces;
 mod tasks;
 
+pub use allocator::give_back_freed_memory;
 pub use app::{VoxelryApp, run};
 pub use command::Command;
 pub use core::{Core, Places};

@@ -1,6 +1,7 @@
 //! Surfaces of the mask shown, made beside the window: all of them when a mask is new, those that changed a moment after an edit.
 //!
-//! The thread keeps a copy of the mask of its own, which follows by boxes, and leaves the newest surfaces in a slot.
+//! The thread keeps a copy of the mask of its own, which follows by boxes and is packed while nothing happens, and leaves the newest
+//! surfaces in a slot.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -10,7 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use mask::surface::{SurfaceOptions, surfaces};
-use mask::{LabelGrid, Watch};
+use mask::{LabelGrid, Packed, Watch};
 use ndarray::Array3;
 use volume::{Geometry, LabelVoxels, Region};
 
@@ -21,10 +22,14 @@ use crate::tasks::Wake;
 
 /// Triangles of a structure on screen.
 const MOST_TRIANGLES: usize = 60_000;
+/// Triangles of all structures; whole-body models have more than a hundred, which share them.
+const ALL_TRIANGLES: usize = 600_000;
 /// Wait after an edit; a stroke is many.
 const QUIET: Duration = Duration::from_millis(350);
 /// Longest wait while edits keep coming.
 const LATEST: Duration = Duration::from_millis(2500);
+/// Without orders for so long, the copy of the mask is packed.
+const REST: Duration = Duration::from_secs(4);
 /// Structures made at once, so that the first ones show early.
 const BATCH: usize = 6;
 
@@ -64,7 +69,8 @@ impl Surfaces {
             making: Arc::clone(&making),
             wake,
             number: 0,
-            grid: None,
+            copy: Kept::None,
+            most_triangles: MOST_TRIANGLES,
             meshes: BTreeMap::new(),
             stale: BTreeSet::new(),
             since: None,
@@ -115,6 +121,24 @@ impl Surfaces {
     }
 }
 
+/// The thread's copy of the mask.
+enum Kept {
+    None,
+    Grid(LabelGrid),
+    Packed(Packed),
+}
+
+impl Kept {
+    /// The mask itself, unpacked if need be.
+    fn take(&mut self) -> Option<LabelGrid> {
+        match std::mem::replace(self, Self::None) {
+            Self::Grid(grid) => Some(grid),
+            Self::Packed(packed) => packed.unpack().ok(),
+            Self::None => None,
+        }
+    }
+}
+
 /// The thread's side.
 struct Maker {
     slot: Arc<Mutex<Slot>>,
@@ -122,7 +146,9 @@ struct Maker {
     making: Arc<AtomicBool>,
     wake: Wake,
     number: u64,
-    grid: Option<LabelGrid>,
+    copy: Kept,
+    /// A structure's share of all triangles.
+    most_triangles: usize,
     meshes: BTreeMap<u16, Arc<Mesh>>,
     /// Structures whose surface is out of date.
     stale: BTreeSet<u16>,
@@ -137,7 +163,7 @@ impl Maker {
             let order = if self.stale.is_empty() {
                 self.making.store(false, Ordering::Release);
                 (self.wake)();
-                orders.recv().map_err(|_| RecvTimeoutError::Disconnected)
+                self.rest(orders)
             } else {
                 orders.recv_timeout(self.patience())
             };
@@ -148,6 +174,17 @@ impl Maker {
                 Err(RecvTimeoutError::Disconnected) => return,
             }
         }
+    }
+
+    /// Waits for the next order; the copy of the mask is packed meanwhile.
+    fn rest(&mut self, orders: &Receiver<Order>) -> Result<Order, RecvTimeoutError> {
+        if let Kept::Grid(grid) = &self.copy {
+            match orders.recv_timeout(REST) {
+                Err(RecvTimeoutError::Timeout) => self.copy = Kept::Packed(Packed::new(grid)),
+                order => return order,
+            }
+        }
+        orders.recv().map_err(|_| RecvTimeoutError::Disconnected)
     }
 
     fn patience(&self) -> Duration {
@@ -166,7 +203,8 @@ impl Maker {
         };
         self.making.store(true, Ordering::Release);
         self.number = number;
-        self.grid = values.ok().and_then(|values| LabelGrid::new(geometry, values).ok());
+        self.copy = values.ok().and_then(|values| LabelGrid::new(geometry, values).ok()).map_or(Kept::None, Kept::Grid);
+        self.most_triangles = MOST_TRIANGLES.min(ALL_TRIANGLES / labels.len().max(1));
         self.meshes.clear();
         (self.stale, self.since) = (labels.into_iter().collect(), None);
         self.publish();
@@ -174,7 +212,7 @@ impl Maker {
 
     /// Takes over a box and notes whose voxels it changed.
     fn patch(&mut self, region: &Region, values: &LabelVoxels) {
-        let Some(grid) = self.grid.take() else { return };
+        let Some(grid) = self.copy.take() else { return };
         let geometry = grid.geometry().clone();
         let mut voxels = grid.into_voxels();
         let [nz, ny, nx] = region.size_zyx();
@@ -186,7 +224,7 @@ impl Maker {
                 self.stale.extend([old, new].into_iter().filter(|value| *value != 0));
             }
         }
-        self.grid = LabelGrid::new(geometry, voxels).ok();
+        self.copy = LabelGrid::new(geometry, voxels).map_or(Kept::None, Kept::Grid);
         if !self.stale.is_empty() {
             self.making.store(true, Ordering::Release);
             self.since.get_or_insert_with(Instant::now);
@@ -198,8 +236,11 @@ impl Maker {
         let batch: Vec<u16> = self.stale.iter().copied().take(BATCH).collect();
         let (wanted, number) = (Arc::clone(&self.wanted), self.number);
         let goes_on = move |_: f32| wanted.load(Ordering::Acquire) == number;
-        let options = SurfaceOptions::display(MOST_TRIANGLES);
-        let Some(made) = self.grid.as_ref().and_then(|grid| surfaces(grid, &batch, &options, Watch::new(&goes_on)).ok()) else {
+        let options = SurfaceOptions::display(self.most_triangles);
+        let grid = self.copy.take();
+        let made = grid.as_ref().and_then(|grid| surfaces(grid, &batch, &options, Watch::new(&goes_on)).ok());
+        self.copy = grid.map_or(Kept::None, Kept::Grid);
+        let Some(made) = made else {
             // Another mask is wanted, or there is none.
             self.stale.clear();
             return;

@@ -21,6 +21,8 @@ use crate::state::{
 
 /// Values this low are those of CT.
 const AIR: f32 = -500.0;
+/// The series of the sample study below the assets.
+const SAMPLE: &str = "sample/ct";
 
 /// What a dialog asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -178,18 +180,10 @@ pub(super) fn forget(core: &mut Core, case: &Path) {
 
 /// Opens the study that comes with the program.
 pub(super) fn sample(core: &mut Core) {
-    match sample_path() {
-        Some(path) => look_at(core, vec![path]),
+    match jobs::find_assets(SAMPLE) {
+        Some(assets) => look_at(core, vec![assets.join(SAMPLE)]),
         None => nothing_opened(core, "The sample study is not beside the program; install it again or open a study of your own."),
     }
-}
-
-/// The sample study beside the program or above it, as in an installation or a build folder; else that of the source tree.
-fn sample_path() -> Option<PathBuf> {
-    let program = std::env::current_exe().ok();
-    let beside = program.iter().flat_map(|program| program.ancestors().skip(1).take(4)).map(Path::to_owned);
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_owned);
-    beside.chain(source).map(|place| place.join("assets/sample/ct")).find(|path| path.is_dir())
 }
 
 /// Puts a case folder on screen. What is on screen stays if it cannot be read.

@@ -20,6 +20,8 @@ pub(super) struct Textures {
 struct Image {
     map: Arc<MappedVoxels>,
     layer: Option<Arc<Layer>>,
+    /// Whether the pages read for the upload were let go.
+    let_go: bool,
 }
 
 struct Labels {
@@ -63,10 +65,17 @@ impl Textures {
             let values = Values(Arc::clone(&case.image));
             let float = case.image.as_f32().is_some();
             let voxels = if float { Voxels::ImageF32(Arc::new(values)) } else { Voxels::ImageI16(Arc::new(values)) };
-            self.image = Some(Image { map: Arc::clone(&case.image), layer: made(case, voxels) });
+            self.image = Some(Image { map: Arc::clone(&case.image), layer: made(case, voxels), let_go: false });
             (self.labels, self.doubt) = (None, None);
         }
-        self.image.as_ref()?.layer.clone()
+        let image = self.image.as_mut()?;
+        if !image.let_go && image.layer.as_ref().is_some_and(|layer| layer.is_settled()) {
+            image.let_go = true;
+            if let Err(error) = image.map.let_go() {
+                tracing::debug!("pages of the image stay: {error}");
+            }
+        }
+        image.layer.clone()
     }
 
     /// The mask of the layer shown, with every change so far.

@@ -3,6 +3,7 @@
 //! Everything here is plain data that serialises to JSON, so that a job can run in this process or in another one.
 //! The crate computes nothing and knows neither devices nor file formats.
 
+mod assets;
 pub mod case;
 mod client;
 mod event;
@@ -14,6 +15,7 @@ mod report;
 mod timestamp;
 mod window;
 
+pub use assets::find_assets;
 pub use client::{Heard, WorkerCommand, WorkerProcess};
 pub use event::{Event, Notice, Stage};
 pub use job::{

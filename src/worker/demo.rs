@@ -28,7 +28,7 @@ const PLAUSIBLE_DICE: f64 = 0.6;
 
 /// Segments, compares, draws.
 pub(crate) fn demo(job: &DemoJob, run: &mut Run<'_>) -> Result<Ending, Failure> {
-    let assets = find_assets(job.assets.as_deref())?;
+    let assets = assets(job.assets.as_deref())?;
     let model_path = only_model(&assets)?;
     let settings = Settings {
         model: &model_path,
@@ -66,24 +66,20 @@ pub(crate) fn demo(job: &DemoJob, run: &mut Run<'_>) -> Result<Ending, Failure> 
     Ok(Ending { report: Report::Demo(report), failure })
 }
 
-/// The folder asked for; or `assets` beside the program or above it, as in an installation or a build folder; or the one of
-/// the source tree this program was built from.
-fn find_assets(wanted: Option<&Path>) -> Result<PathBuf, Failure> {
+/// The folder asked for, or the one that comes with the program.
+fn assets(wanted: Option<&Path>) -> Result<PathBuf, Failure> {
     let has_sample = |folder: &Path| folder.join(TRUTH).is_file();
     if let Some(folder) = wanted {
         let sentence = format!("there is no sample study in {}; it should hold {TRUTH}", folder.display());
         return if has_sample(folder) { Ok(folder.to_owned()) } else { Err(Failure::new(FailureKind::InputMissing, sentence)) };
     }
-    let program = std::env::current_exe().unwrap_or_default();
-    let beside = program.ancestors().skip(1).take(4).map(|folder| folder.join("assets"));
-    let source = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../assets"));
-    let found = beside.chain([source]).find(|folder| has_sample(folder));
-    found.ok_or_else(|| Failure::new(FailureKind::InputMissing, "the sample study was not found; name its folder with --assets"))
+    jobs::find_assets(TRUTH)
+        .ok_or_else(|| Failure::new(FailureKind::InputMissing, "the sample study was not found; name its folder with --assets"))
 }
 
 /// The model that comes with the program.
 pub(crate) fn sample_model() -> Option<PathBuf> {
-    only_model(&find_assets(None).ok()?).ok()
+    only_model(&assets(None).ok()?).ok()
 }
 
 fn only_model(assets: &Path) -> Result<PathBuf, Failure> {
@@ -135,7 +131,7 @@ mod tests {
     #[test]
     fn missing_assets_are_named() {
         let folder = tempfile::tempdir().unwrap();
-        assert!(find_assets(Some(folder.path())).unwrap_err().sentence.contains("truth.nii.gz"));
+        assert!(assets(Some(folder.path())).unwrap_err().sentence.contains("truth.nii.gz"));
         assert!(only_model(folder.path()).unwrap_err().sentence.contains(".safetensors"));
     }
 }

@@ -5,6 +5,8 @@ use std::io;
 use std::path::Path;
 
 use memmap2::Mmap;
+#[cfg(unix)]
+use memmap2::UncheckedAdvice;
 use serde::{Deserialize, Serialize};
 
 /// How voxels of a file are stored, little endian.
@@ -93,6 +95,14 @@ impl MappedVoxels {
         &self.map
     }
 
+    /// Lets the pages read so far go from this process; the system keeps the file in its cache, and reading maps them again.
+    /// For whoever has read a whole volume to copy it elsewhere: a resident share is counted against the program.
+    pub fn let_go(&self) -> io::Result<()> {
+        #[cfg(unix)]
+        forget(&self.map)?;
+        Ok(())
+    }
+
     /// The values, if they are u8.
     pub fn as_u8(&self) -> Option<&[u8]> {
         (self.voxel_type == VoxelType::U8).then_some(&self.map[..])
@@ -140,4 +150,12 @@ fn map(file: &File) -> io::Result<Mmap> {
     // the pages of a map in place. While a run fills its labels in place their length is already final; a torn read shows an old
     // label for one frame.
     unsafe { Mmap::map(file) }
+}
+
+#[cfg(unix)]
+#[allow(unsafe_code, reason = "a map has no other way to drop pages and stay where it is")]
+fn forget(map: &Mmap) -> io::Result<()> {
+    // SAFETY: the advice loses what was written to private or anonymous pages. This map is shared, read-only and of a file, so every
+    // page comes back with the bytes of the file, as it would after the system dropped it by itself.
+    unsafe { map.unchecked_advise(UncheckedAdvice::DontNeed) }
 }
