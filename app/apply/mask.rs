@@ -109,6 +109,7 @@ pub(super) fn add_corrections(case: &mut Case, name: &str, table: LabelTable, fr
         device: String::new(),
         setting: String::new(),
         provenance: based.and_then(|layer| layer.file.provenance.clone()),
+        unfinished: None,
     })?;
     if let Some(review) = based.and_then(|layer| layer.review.as_ref()) {
         folder.write_review(review)?;

@@ -100,10 +100,13 @@ pub(crate) fn apply(core: &mut Core, command: Command) {
         C::SetMirroring(mirroring) => core.state.setup.mirroring = Some(mirroring),
         C::KeepStructures(structures) => core.state.setup.structures = structures,
         C::SetRunDevice(device) => runs::set_device(core, device),
-        C::StartRun => runs::start(core),
+        C::StartRun => {
+            core.state.setup.resume = None;
+            runs::start(core);
+        }
         C::RunAnyway => runs::start_anyway(core),
         C::CancelRun => runs::cancel(core),
-        C::ContinueRun => runs::start(core),
+        C::ContinueRun => runs::go_on(core),
 
         C::Measure => review::measure(core),
         C::Decide(decision, next) => review::decide(core, decision, next),

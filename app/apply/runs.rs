@@ -114,6 +114,14 @@ pub(super) fn start(core: &mut Core) {
     }
 }
 
+/// Goes on with the newest layer that was left unfinished; the worker makes a new one where the settings are others by now.
+pub(super) fn go_on(core: &mut Core) {
+    let layers = core.state.case.iter().flat_map(|case| case.layers.iter().rev());
+    let mut unfinished = layers.filter(|layer| layer.file.state == LayerState::Partial);
+    core.state.setup.resume = unfinished.next().map(|layer| layer.folder.number());
+    start(core);
+}
+
 /// Starts the run although the model was trained on something else.
 pub(super) fn start_anyway(core: &mut Core) {
     core.state.setup.anyway = true;
@@ -136,6 +144,7 @@ fn begin(core: &mut Core) {
         structures: setup.structures.clone(),
         device: setup.device.clone(),
         device_memory_mib: core.state.settings.device_memory_mib,
+        resume: setup.resume,
     };
     let quality = setup.quality;
     core.link.cancel_all(|purpose| matches!(purpose, Purpose::Estimate(_)));
@@ -325,6 +334,7 @@ pub(super) fn restart(core: &mut Core) {
     if let Some(run) = lost_run {
         core.state.setup.model = Some(run.model);
         core.state.setup.quality = run.quality;
+        core.state.setup.resume = run.layer;
         let on_screen = core.state.case.as_ref().is_some_and(|case| case.folder.path() == run.case);
         if on_screen {
             begin(core);

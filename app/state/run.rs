@@ -22,6 +22,8 @@ pub struct RunSetup {
     pub device: String,
     /// A model that does not fit was confirmed.
     pub anyway: bool,
+    /// Layer an earlier run left unfinished, to go on with.
+    pub resume: Option<u32>,
     /// Time and memory, by model, for the case on screen.
     pub estimates: HashMap<PathBuf, EstimateReport>,
     /// Models being estimated.
@@ -37,6 +39,7 @@ impl Default for RunSetup {
             structures: None,
             device: "auto".to_owned(),
             anyway: false,
+            resume: None,
             estimates: HashMap::new(),
             estimating: None,
         }

@@ -105,6 +105,7 @@ pub(super) fn write_case(cases: &Path, id: &str) -> PathBuf {
             device: "test".to_owned(),
             setting: "Balanced".to_owned(),
             provenance: None,
+            unfinished: None,
         })
         .unwrap();
     folder.path().to_owned()

@@ -118,6 +118,7 @@ pub(super) fn write_case(path: &Path) {
             device: "AMD Radeon 780M".to_owned(),
             setting: "Balanced".to_owned(),
             provenance: None,
+            unfinished: None,
         })
         .unwrap();
     let mut structures: Vec<StructureReview> = (0..ORGANS.len()).map(|index| measured(index, &labels)).collect();

@@ -291,6 +291,9 @@ pub struct SegmentCaseJob {
     /// Memory of a graphics device the model may take.
     #[serde(default)]
     pub device_memory_mib: Option<u64>,
+    /// A layer that an earlier run left unfinished, to go on with it where model and settings are the same; else a new layer is made.
+    #[serde(default)]
+    pub resume: Option<u32>,
 }
 
 /// Takes a mask file as a layer.

@@ -1,7 +1,7 @@
 //! The sliding window with its sums in bricks, for networks that compute in host memory: tiles run in the order that keeps the
 //! fewest voxels open, and a brick leaves as soon as no later tile touches it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use engine::{Cancelled, OutputPlanes, TileRun, WindowShape, output_plane, plane_mean, tile_accumulate};
 use ndarray::{Array3, Array4};
@@ -19,6 +19,8 @@ use crate::window::{Window, refuse_beyond_memory};
 pub(crate) struct Brick {
     /// Its place among the bricks, along each axis.
     pub(crate) index: [usize; 3],
+    /// How many bricks become final before it.
+    pub(crate) number: usize,
     /// Its voxels.
     pub(crate) region: Region,
     /// Means, (planes, channels, rows, columns); every plane is one piece of memory.
@@ -29,7 +31,8 @@ pub(crate) struct Brick {
 pub(crate) type BrickSink<'a> = dyn FnMut(Brick) -> Result<(), PipelineError> + 'a;
 
 impl Window<'_> {
-    /// Runs every tile and hands on every brick. `image` holds the normalised channels on the network's grid, which are freed as soon
+    /// Runs every tile that is needed and hands on every brick; bricks that were handed on before come again where others need them.
+    /// `on_run` is told at once how far an earlier run has come. `image` holds the normalised channels on the network's grid, which are freed as soon
     /// as no later tile reads them.
     pub(crate) fn predict_bricks(
         &self,
@@ -48,9 +51,19 @@ impl Window<'_> {
         let mut image = Strips::new(image, &self.grid, layout.order[0]);
         let mut sums = OpenBricks { layout, shape, starts: &self.grid.starts, gaussian: gaussian(shape.patch), open: HashMap::new() };
         let mut input = vec![0.0; image.channels() * voxels];
-        let mut done = 0;
+        let needed = layout.needed(self.handed_on);
+        let (mut done, mut number, mut skipped) = (0, 0, false);
 
         for tile in layout.tiles() {
+            if !layout.touched(tile).any(|brick| needed.contains(&brick)) {
+                number += layout.finished(tile).count();
+                done += folds.len() * self.mirrorings.len();
+                skipped = true;
+                continue;
+            }
+            if std::mem::take(&mut skipped) {
+                on_run(done);
+            }
             let origin = std::array::from_fn(|a| self.grid.starts[a][tile[a]]);
             image.advance(origin);
             for (fold, FoldRunner { runner, .. }) in folds.iter_mut().enumerate() {
@@ -60,14 +73,17 @@ impl Window<'_> {
                     }
                     let run = self.tile_run(ensemble, fold, origin, flips);
                     image.extract(&run, &mut input);
-                    sums.open(tile);
+                    sums.open(tile, &needed);
                     runner.run_planes(&input, &mut |output| sums.add(&run, output), &self.cancelled)?;
                     done += 1;
                     on_run(done);
                 }
             }
             for brick in layout.finished(tile) {
-                on_brick(sums.close(brick)?)?;
+                if needed.contains(&brick) {
+                    on_brick(sums.close(brick, number)?)?;
+                }
+                number += 1;
             }
         }
         Ok(())
@@ -101,9 +117,9 @@ struct OpenBricks<'a> {
 }
 
 impl OpenBricks<'_> {
-    /// Makes room for what a tile touches.
-    fn open(&mut self, tile: [usize; 3]) {
-        for brick in self.layout.touched(tile) {
+    /// Makes room for what a tile touches and somebody needs.
+    fn open(&mut self, tile: [usize; 3], needed: &HashSet<[usize; 3]>) {
+        for brick in self.layout.touched(tile).filter(|brick| needed.contains(brick)) {
             let voxels: usize = self.layout.region(brick).size_zyx().iter().product();
             self.open.entry(brick).or_insert_with(|| mapped_zeros(self.shape.channels * voxels));
         }
@@ -135,7 +151,7 @@ impl OpenBricks<'_> {
     }
 
     /// Takes a brick out: weighted sums become means.
-    fn close(&mut self, index: [usize; 3]) -> Result<Brick, PipelineError> {
+    fn close(&mut self, index: [usize; 3], number: usize) -> Result<Brick, PipelineError> {
         let region = self.layout.region(index);
         let [planes, rows, columns] = region.size_zyx();
         let channels = self.shape.channels;
@@ -146,7 +162,7 @@ impl OpenBricks<'_> {
             return Err(PipelineError::NotFiniteOutput);
         }
         let values = Array4::from_shape_vec((planes, channels, rows, columns), sums).expect("a brick has its size");
-        Ok(Brick { index, region, values })
+        Ok(Brick { index, number, region, values })
     }
 
     /// The sums of weights of plane `plane` of a brick, added in the order of tiles.

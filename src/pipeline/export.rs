@@ -14,7 +14,7 @@ use volume::{LabelVoxels, Region};
 use crate::bricks::Brick;
 use crate::error::PipelineError;
 use crate::head::apply_head;
-use crate::parts::{self, PartSink};
+use crate::parts::{self, HandedOn, PartSink};
 use crate::predict::Ensemble;
 use crate::preprocess::Frame;
 use crate::resample::thick_axis;
@@ -47,6 +47,8 @@ pub(crate) struct Exporter<'a> {
     planes: usize,
     /// Voxels of the crop written so far.
     written: usize,
+    /// What somebody has from an earlier run: nothing is written of it.
+    handed_on: HandedOn,
     labels: LabelVoxels,
     probabilities: Option<&'a mut ProbabilitySink<'a>>,
     parts: Option<&'a mut PartSink<'a>>,
@@ -76,6 +78,7 @@ impl<'a> Exporter<'a> {
             seams: Seams::new([0, 1, 2], frame.size),
             planes: 0,
             written: 0,
+            handed_on: HandedOn { in_planes: true, count: 0 },
             labels: LabelVoxels::zeros(frame.order.permute_back(frame.scan_size), max_value),
             probabilities,
             parts: None,
@@ -90,6 +93,11 @@ impl<'a> Exporter<'a> {
     /// For bricks that come with their axes in another order than z, y, x, the slowest first.
     pub(crate) fn in_order(self, order: [usize; 3]) -> Self {
         Self { seams: Seams::new(order, self.frame.size), ..self }
+    }
+
+    /// For parts of which somebody has some already.
+    pub(crate) fn after(self, handed_on: HandedOn) -> Self {
+        Self { handed_on, ..self }
     }
 
     /// How a device may do the same, as far as labels go.
@@ -120,7 +128,7 @@ impl<'a> Exporter<'a> {
         let [_, rows, columns] = self.frame.size;
         let values = Array4::from_shape_vec((1, self.ensemble.channels, rows, columns), means).expect("a plane has its size");
         let region = Region { start_zyx: [z, 0, 0], end_zyx: [z + 1, rows, columns] };
-        let spare = self.push_brick(Brick { index: [z, 0, 0], region, values })?;
+        let spare = self.push_brick(Brick { index: [z, 0, 0], number: z, region, values })?;
         self.planes = self.planes.max(self.pairs[0].partition_point(|pair| pair.last <= z));
         Ok(spare)
     }
@@ -140,6 +148,9 @@ impl<'a> Exporter<'a> {
             let below = |end: usize| self.pairs[axis].partition_point(|pair| pair.last < end);
             below(brick.region.start_zyx[axis])..below(brick.region.end_zyx[axis])
         };
+        if brick.number < self.handed_on.count {
+            return Ok(self.seams.keep(brick));
+        }
         let [mut planes, rows, columns] = [inside(0), inside(1), inside(2)];
         // Planes that a device has labelled before it failed stay.
         planes.start = planes.start.max(self.planes).min(planes.end);
@@ -149,9 +160,10 @@ impl<'a> Exporter<'a> {
         Ok(self.seams.keep(brick))
     }
 
-    /// The finished mask, on the scan's grid.
+    /// The finished mask, on the scan's grid, without what was handed on before.
     pub(crate) fn finish(self) -> LabelVoxels {
-        assert_eq!(self.written, self.frame.crop.size_zyx().iter().product::<usize>(), "every brick of the model's grid was pushed");
+        let whole = self.frame.crop.size_zyx().iter().product::<usize>();
+        assert!(self.written == whole || self.handed_on.count > 0, "every brick of the model's grid was pushed");
         self.labels.narrowed()
     }
 
@@ -174,7 +186,9 @@ impl<'a> Exporter<'a> {
             self.store(&part, &labels);
             self.emit(part, &probabilities)?;
             if let Some(sink) = &mut self.parts {
-                let part = parts::finished(self.frame, part, labels.view(), doubt.view(), plane + 1 == planes.end);
+                let last = plane + 1 == planes.end;
+                let handed_on = HandedOn { count: brick.number + usize::from(last), ..self.handed_on };
+                let part = parts::finished(self.frame, part, labels.view(), doubt.view(), last, handed_on);
                 sink(part).map_err(PipelineError::Parts)?;
             }
         }

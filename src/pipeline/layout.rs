@@ -4,6 +4,7 @@
 //! covers it, final after the last, and the sums in memory are little more than what consecutive tiles share. Which axis
 //! runs outermost decides how much that is: the order of the smallest peak is taken.
 
+use std::collections::HashSet;
 use std::ops::Range;
 
 use volume::Region;
@@ -55,6 +56,17 @@ impl Layout {
     /// Indices of the bricks that are final after a tile. Each comes after all bricks before it along any axis.
     pub(crate) fn finished(&self, tile: [usize; 3]) -> impl Iterator<Item = [usize; 3]> {
         self.in_order(self.ranges(|piece, a| piece.last_tile < tile[a], |piece, a| piece.last_tile <= tile[a]))
+    }
+
+    /// The bricks to be made where the first `handed_on` that become final were handed on before: the others, and those whose faces
+    /// they read.
+    pub(crate) fn needed(&self, handed_on: usize) -> HashSet<[usize; 3]> {
+        let finished = self.tiles().flat_map(|tile| self.finished(tile)).skip(handed_on);
+        let read = |brick: [usize; 3]| {
+            let corners = (0..8).map(|corner| [corner >> 2 & 1, corner >> 1 & 1, corner & 1]);
+            corners.map(move |back| std::array::from_fn(|a| brick[a].saturating_sub(back[a])))
+        };
+        finished.flat_map(read).collect()
     }
 
     /// Indices of the tiles that cover a brick, in the order they run.

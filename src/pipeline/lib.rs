@@ -30,6 +30,8 @@ mod tests_golden;
 #[cfg(test)]
 mod tests_labels;
 #[cfg(test)]
+mod tests_resume;
+#[cfg(test)]
 mod tests_segment;
 #[cfg(test)]
 mod tests_window;
@@ -42,7 +44,7 @@ pub use export::{ProbabilitySink, ProbabilitySlab};
 pub use grid::AxisOrder;
 pub use metrics::{LabelOverlap, MetricsError, label_overlaps, label_volumes_ml};
 pub use normalize::normalize;
-pub use parts::{FinishedPart, PartSink, TilePlace, TileSink};
+pub use parts::{FinishedPart, HandedOn, PartSink, TilePlace, TileSink};
 pub use predict::{FoldRunner, Head, preferred_output};
 pub use preprocess::{Frame, Preprocessed, preprocess};
 pub use resample::{resample_image, resampled_size, thick_axis};

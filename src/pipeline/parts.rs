@@ -17,6 +17,17 @@ pub struct FinishedPart<'a> {
     pub doubt: ArrayView3<'a, u8>,
     /// Whether no other part follows before more of the model's grid is finished.
     pub last: bool,
+    /// How much is handed on with this part.
+    pub handed_on: HandedOn,
+}
+
+/// How much of a mask was handed on, so that another run of the same networks on the same scan can go on from there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HandedOn {
+    /// Whether the model's grid is finished plane by plane, as graphics devices do it, or brick by brick, as the CPU does.
+    pub in_planes: bool,
+    /// Planes or bricks of which every part was handed on.
+    pub count: usize,
 }
 
 /// Receives finished parts. What it does counts as a part of the run.
@@ -75,11 +86,13 @@ pub(crate) fn finished<'a>(
     labels: ArrayView2<'a, u16>,
     doubt: ArrayView2<'a, u8>,
     last: bool,
+    handed_on: HandedOn,
 ) -> FinishedPart<'a> {
     fn back<'a, T>(frame: &Frame, plane: ArrayView2<'a, T>) -> ArrayView3<'a, T> {
         frame.order.view_back(plane.insert_axis(Axis(0)).insert_axis(Axis(0))).index_axis_move(Axis(0), 0)
     }
-    FinishedPart { region: frame.order.region_back(part, frame.scan_size), labels: back(frame, labels), doubt: back(frame, doubt), last }
+    let region = frame.order.region_back(part, frame.scan_size);
+    FinishedPart { region, labels: back(frame, labels), doubt: back(frame, doubt), last, handed_on }
 }
 
 /// How close the decision was, from logits (classes, columns). Of classes: the ratio of the second largest probability to the largest,

@@ -26,7 +26,7 @@ impl Seams {
 
     /// Keeps a brick's faces, and drops those that only it and bricks before it read; returns memory that is free now.
     pub(crate) fn keep(&mut self, brick: Brick) -> Option<Vec<f32>> {
-        let Brick { index, region, values } = brick;
+        let Brick { index, region, values, .. } = brick;
         let mut free = None;
         for at in (0..3).rev() {
             free = self.drop_read(index, &region, at);
@@ -122,7 +122,7 @@ mod tests {
                 let [from_z, from_y, from_x] = region.start_zyx;
                 let [planes, rows, columns] = region.size_zyx();
                 let values = Array4::from_shape_fn((planes, 2, rows, columns), |(z, c, y, x)| value(c, from_z + z, from_y + y, from_x + x));
-                let brick = Brick { index, region, values };
+                let brick = Brick { index, number: 0, region, values };
                 for z in from_z.saturating_sub(1)..region.end_zyx[0] {
                     let plane = seams.plane(&brick, z as isize - from_z as isize);
                     let (first_y, first_x) = (from_y.saturating_sub(1), from_x.saturating_sub(1));

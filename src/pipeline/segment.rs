@@ -8,7 +8,7 @@ use volume::{Geometry, LabelMap, LabelTable, Scan};
 use crate::error::PipelineError;
 use crate::export::{Exporter, ProbabilitySink};
 use crate::layout::Layout;
-use crate::parts::{PartSink, TileSink, Tiles};
+use crate::parts::{HandedOn, PartSink, TileSink, Tiles};
 use crate::predict::{Ensemble, FoldRunner};
 use crate::preprocess::{Preprocessed, preprocess};
 use crate::tiles::{TileGrid, mirrorings};
@@ -25,11 +25,14 @@ pub struct SegmentOptions {
     pub device_bytes: Option<u64>,
     /// Whether a graphics device that has the sums makes the labels too; where that is faster, if it is not said.
     pub label_on_device: Option<bool>,
+    /// What an earlier run with the same choices handed on in parts, as its last part said: it is not handed on again. Begins anew where
+    /// the networks now finish the grid in another way.
+    pub resume: Option<HandedOn>,
 }
 
 impl Default for SegmentOptions {
     fn default() -> Self {
-        Self { step_size: 0.5, mirror: true, device_bytes: None, label_on_device: None }
+        Self { step_size: 0.5, mirror: true, device_bytes: None, label_on_device: None, resume: None }
     }
 }
 
@@ -45,7 +48,7 @@ pub struct Progress {
 /// A finished case.
 #[derive(Debug, Clone)]
 pub struct Segmentation {
-    /// The mask, on the grid of the first scan.
+    /// The mask, on the grid of the first scan; without what an earlier run has handed on.
     pub labels: LabelMap,
     /// Tile places.
     pub tiles: usize,
@@ -110,7 +113,10 @@ pub fn segment_prepared(
     let probabilities = probabilities.map(|sink| -> &mut ProbabilitySink<'_> { sink });
     // Probabilities and doubt come from the sums, so these must come back.
     let labels_only = probabilities.is_none() && parts.is_none();
-    let mut exporter = Exporter::new(&frame, &ensemble, labels, plan, probabilities)?;
+    let in_planes = folds.iter_mut().any(|fold| fold.runner.gpu().is_some());
+    let resumed = options.resume.filter(|resume| parts.is_some() && probabilities.is_none() && resume.in_planes == in_planes);
+    let handed_on = resumed.unwrap_or(HandedOn { in_planes, count: 0 });
+    let mut exporter = Exporter::new(&frame, &ensemble, labels, plan, probabilities)?.after(handed_on);
     exporter = exporter.with_parts(parts.map(|sink| -> &mut PartSink<'_> { sink }));
     let device_is_faster = || folds.iter_mut().all(|fold| fold.runner.gpu().is_some_and(|runner| runner.labels_fast()));
     let on_device = labels_only && options.label_on_device.unwrap_or_else(device_is_faster);
@@ -119,11 +125,11 @@ pub fn segment_prepared(
         mirrorings: mirrorings(mirror_axes),
         labelling: on_device.then(|| exporter.labelling()),
         device_bytes: options.device_bytes,
+        handed_on: handed_on.count,
         cancelled,
     };
     let (tiles, runs) = (window.grid.count(), window.runs(folds.len()));
     tracing::debug!(tiles, runs, channels = ensemble.channels, on_device, "sliding window");
-    let in_planes = folds.iter_mut().any(|fold| fold.runner.gpu().is_some());
     let layout = (!in_planes).then(|| Layout::new(&window.grid));
     let mut next =
         Tiles { sink: tile_sink.map(|sink| -> &mut TileSink<'_> { sink }), frame: &frame, patch: window.grid.patch, origins: Vec::new() };
@@ -136,7 +142,9 @@ pub fn segment_prepared(
             }
         };
     }
-    next.next(0);
+    if handed_on.count == 0 {
+        next.next(0);
+    }
     let mut on_run = |done| {
         progress(Progress { done, total: runs });
         next.next(done);

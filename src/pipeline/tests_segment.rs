@@ -17,7 +17,7 @@ use crate::testkit::{self, Affine, affine_fold, argmax_labels, segment};
 use crate::tiles::{TileGrid, gaussian, mirrorings};
 use crate::window::Window;
 
-const PLAIN: SegmentOptions = SegmentOptions { step_size: 0.5, mirror: false, device_bytes: None, label_on_device: None };
+const PLAIN: SegmentOptions = SegmentOptions { step_size: 0.5, mirror: false, device_bytes: None, label_on_device: None, resume: None };
 
 fn scan(size: [usize; 3], spacing: [f64; 3]) -> Scan {
     let wave = |z: usize, y: usize, x: usize| ((z as f32 * 0.9).sin() + (y as f32 * 0.7).cos() + (x as f32 * 0.4).sin()) * 2.0;
@@ -215,7 +215,7 @@ fn averages(image: &Array3<f32>, patch: [usize; 3], order: [usize; 3], mirror: &
     let size: [usize; 3] = image.dim().into();
     let grid = TileGrid::new(size, patch, 0.5).unwrap();
     let layout = Layout::with_order(&grid, order);
-    let window = Window { grid, mirrorings: mirrorings(mirror), labelling: None, device_bytes: None, cancelled: &|| false };
+    let window = Window { grid, mirrorings: mirrorings(mirror), labelling: None, device_bytes: None, handed_on: 0, cancelled: &|| false };
     let mut folds = [affine_fold(tilted(patch, &[1.0, -0.5])), affine_fold(tilted(patch, &[0.3, 0.8]))];
     let ensemble = Ensemble::new(&folds, patch).unwrap();
     let mut result = Array4::from_elem((2, size[0], size[1], size[2]), f32::NAN);

@@ -100,7 +100,7 @@ fn image(size: [usize; 3], channels: usize) -> Vec<Array3<f32>> {
 
 fn window(image: &[Array3<f32>], patch: [usize; 3], mirror_axes: &[usize]) -> Window<'static> {
     let grid = TileGrid::new(image[0].dim().into(), patch, 0.5).unwrap();
-    Window { grid, mirrorings: mirrorings(mirror_axes), labelling: None, device_bytes: None, cancelled: &|| false }
+    Window { grid, mirrorings: mirrorings(mirror_axes), labelling: None, device_bytes: None, handed_on: 0, cancelled: &|| false }
 }
 
 /// All means in order, with something to do after every run.

@@ -21,6 +21,8 @@ pub(crate) struct Window<'a> {
     pub(crate) labelling: Option<Labelling>,
     /// Bytes that image and sums may take of a graphics device.
     pub(crate) device_bytes: Option<u64>,
+    /// Planes, or bricks, that somebody has from an earlier run. Not where labels are made on a device.
+    pub(crate) handed_on: usize,
     /// Asked between network runs, and by the networks during them.
     pub(crate) cancelled: &'a (dyn Fn() -> bool + Sync),
 }
@@ -63,7 +65,6 @@ pub(crate) struct Callbacks<'a> {
 }
 
 /// How far a window is.
-#[derive(Default)]
 struct Position {
     /// The next network run.
     run: usize,
@@ -81,7 +82,7 @@ impl Window<'_> {
         self.grid.count() * folds * self.mirrorings.len()
     }
 
-    /// Runs every tile and hands on every plane. `image` holds the normalised channels on the network's grid, in standard layout.
+    /// Runs every tile that is needed and hands on every plane. `image` holds the normalised channels on the network's grid, in standard layout.
     pub(crate) fn predict(
         &self,
         image: &[Array3<f32>],
@@ -89,7 +90,16 @@ impl Window<'_> {
         ensemble: &Ensemble,
         mut callbacks: Callbacks<'_>,
     ) -> Result<(), PipelineError> {
-        let mut position = Position::default();
+        if self.handed_on >= self.grid.size[0] {
+            return Ok(());
+        }
+        // The last of the planes that were handed on is read by the first that was not.
+        let planes = self.handed_on.saturating_sub(1);
+        let run = self.first_run_at(planes, folds.len());
+        let mut position = Position { run, planes, labels: 0, most: run };
+        if run > 0 {
+            (callbacks.on_run)(run);
+        }
         let mut sums = None;
         loop {
             let failure = match self.advance(image, folds, ensemble, &mut sums, &mut position, &mut callbacks) {

@@ -44,6 +44,7 @@ pub(crate) fn import_layer(job: &ImportLayerJob, run: &mut Run<'_>) -> Result<La
             device: String::new(),
             setting: String::new(),
             provenance: None,
+            unfinished: None,
         })?;
         Ok(layer.number())
     };

@@ -1,19 +1,22 @@
 //! A layer that fills while its run goes on: finished parts are written into its files in place, and the window is told.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Seek as _, SeekFrom, Write};
 use std::time::{Duration, Instant};
 
 use jobs::Event;
-use jobs::case::{CaseFolder, LabelWidth, LayerFile, LayerFolder, LayerState};
+use jobs::case::{CaseFolder, LabelWidth, LayerFile, LayerFolder, LayerKind, LayerState, Unfinished};
 use ndarray::{Array3, ArrayView3, s};
-use pipeline::{FinishedPart, TilePlace};
+use pipeline::{FinishedPart, HandedOn, TilePlace};
 use volume::Region;
 
 use crate::run::Run;
 
 /// Shortest time between two announcements.
 const PAUSE: Duration = Duration::from_millis(250);
+
+/// Shortest time between two notes of how far the layer is, each of which waits for the disk.
+const MARK_PAUSE: Duration = Duration::from_secs(2);
 
 /// Voxels that may wait to be written.
 const MOST_WAITING: usize = 16 << 20;
@@ -31,24 +34,67 @@ pub(crate) struct LiveLayer {
     waiting: Vec<(Region, Array3<u16>, Array3<u8>)>,
     waiting_box: Region,
     written: Instant,
+    /// What was handed over, and may wait to be written.
+    handed_over: Option<HandedOn>,
+    marked: Instant,
     /// Network runs done, and in all.
     runs: [usize; 2],
+    /// Network runs that an earlier run has done.
+    runs_before: Option<usize>,
     settled: bool,
 }
 
 impl LiveLayer {
     /// Makes the layer with empty voxel files of full length, so that a full disk shows now and not after minutes of work.
-    pub(crate) fn create(case: &CaseFolder, size_zyx: [usize; 3], file: LayerFile, kept: Option<&[u16]>) -> io::Result<Self> {
+    pub(crate) fn create(case: &CaseFolder, size_zyx: [usize; 3], file: LayerFile) -> io::Result<Self> {
         let folder = case.create_layer()?;
         let made = Self::fill_folder(&folder, size_zyx, &file);
         let (labels, doubt) = made.inspect_err(|_| {
             // A layer that was never there is better than half of one.
             fs::remove_dir_all(folder.path()).ok();
         })?;
-        let kept = kept.map(|kept| (0..=u16::MAX).map(|value| kept.contains(&value)).collect());
-        let none = Region { start_zyx: [0; 3], end_zyx: [0; 3] };
-        let (waiting, written) = (Vec::new(), Instant::now());
-        Ok(Self { folder, file, size_zyx, labels, doubt, kept, waiting, waiting_box: none, written, runs: [0, 1], settled: false })
+        Ok(Self::new(folder, file, size_zyx, labels, doubt))
+    }
+
+    /// Goes on with a layer that an earlier run left unfinished; none where that was another model, other settings, or another grid.
+    pub(crate) fn resume(case: &CaseFolder, number: u32, size_zyx: [usize; 3], wanted: &LayerFile) -> Option<Self> {
+        let folder = case.layer(number);
+        let mut file = folder.read().ok()?;
+        let (had, want) = (file.unfinished.as_deref()?, wanted.unfinished.as_deref()?);
+        let same = Unfinished { in_planes: had.in_planes, count: had.count, ..want.clone() } == *had;
+        let open = |path, bytes: usize| {
+            let file = OpenOptions::new().write(true).open(path).ok()?;
+            (file.metadata().ok()?.len() == bytes as u64).then_some(file)
+        };
+        let voxels: usize = size_zyx.iter().product();
+        let labels = open(folder.labels_path(), voxels * file.width.voxel_type().bytes())?;
+        let doubt = open(folder.doubt_path(), voxels)?;
+        if !same || file.kind != LayerKind::Model || file.state == LayerState::Complete || file.width != wanted.width {
+            return None;
+        }
+        file.state = LayerState::Running;
+        folder.write(&file).ok()?;
+        Some(Self::new(folder, file, size_zyx, labels, doubt))
+    }
+
+    fn new(folder: LayerFolder, file: LayerFile, size_zyx: [usize; 3], labels: File, doubt: File) -> Self {
+        let structures = file.unfinished.as_ref().and_then(|unfinished| unfinished.structures.as_ref());
+        Self {
+            kept: structures.map(|kept| (0..=u16::MAX).map(|value| kept.contains(&value)).collect()),
+            folder,
+            file,
+            size_zyx,
+            labels,
+            doubt,
+            waiting: Vec::new(),
+            waiting_box: Region { start_zyx: [0; 3], end_zyx: [0; 3] },
+            written: Instant::now(),
+            handed_over: None,
+            marked: Instant::now(),
+            runs: [0, 1],
+            runs_before: None,
+            settled: false,
+        }
     }
 
     fn fill_folder(folder: &LayerFolder, size_zyx: [usize; 3], file: &LayerFile) -> io::Result<(File, File)> {
@@ -69,14 +115,21 @@ impl LiveLayer {
         &self.folder
     }
 
-    /// Network runs in all.
+    /// Network runs of this run: all, or those that an earlier one has not done.
     pub(crate) fn runs(&self) -> usize {
-        self.runs[1]
+        self.runs[1] - self.runs_before.unwrap_or(0)
+    }
+
+    /// How much an earlier run has finished.
+    pub(crate) fn handed_on(&self) -> Option<HandedOn> {
+        let Unfinished { in_planes, count, .. } = *self.file.unfinished.as_deref()?;
+        (count > 0).then_some(HandedOn { in_planes, count })
     }
 
     /// A tile is about to run.
     pub(crate) fn tile(&mut self, tile: &TilePlace, run: &mut Run<'_>) {
         self.runs = [tile.run, tile.runs];
+        self.runs_before.get_or_insert(tile.run);
         run.send(Event::Tile { index: tile.run as u64, total: tile.runs as u64, region: tile.region });
         if self.written.elapsed() >= PAUSE
             && let Err(error) = self.write_waiting(run)
@@ -105,6 +158,7 @@ impl LiveLayer {
             }
         }
         self.waiting.push((part.region, labels, doubt));
+        self.handed_over = Some(part.handed_on);
         let waiting: usize = self.waiting_box.size_zyx().iter().product();
         if waiting >= MOST_WAITING || (part.last && self.written.elapsed() >= PAUSE) {
             self.write_waiting(run)?;
@@ -117,8 +171,26 @@ impl LiveLayer {
         let region = self.waiting_box;
         if self.write_box()? {
             run.send(Event::Labels { region });
+            if self.marked.elapsed() >= MARK_PAUSE {
+                self.mark(LayerState::Running)?;
+            }
         }
         Ok(())
+    }
+
+    /// Notes how far the layer is, after the disk has what the note says: a run that broke goes on from here.
+    fn mark(&mut self, state: LayerState) -> io::Result<()> {
+        self.labels.sync_data()?;
+        self.doubt.sync_data()?;
+        if let (Some(unfinished), Some(HandedOn { in_planes, count })) = (&mut self.file.unfinished, self.handed_over) {
+            (unfinished.in_planes, unfinished.count) = (in_planes, count);
+        }
+        if self.runs_before.is_some() {
+            self.file.done = self.runs[0] as f32 / self.runs[1].max(1) as f32;
+        }
+        self.file.state = state;
+        self.marked = Instant::now();
+        self.folder.write(&self.file)
     }
 
     /// Writes what waits; whether anything did. What could not be written goes on waiting.
@@ -153,7 +225,7 @@ impl LiveLayer {
 
     /// The layer is whole.
     pub(crate) fn complete(&mut self, finish: impl FnOnce(&mut LayerFile)) -> io::Result<()> {
-        let mut file = LayerFile { state: LayerState::Complete, done: 1.0, ..self.file.clone() };
+        let mut file = LayerFile { state: LayerState::Complete, done: 1.0, unfinished: None, ..self.file.clone() };
         finish(&mut file);
         self.folder.write(&file)?;
         self.settled = true;
@@ -167,11 +239,7 @@ impl Drop for LiveLayer {
         if self.settled {
             return;
         }
-        let done = self.runs[0] as f32 / self.runs[1].max(1) as f32;
-        let kept = self.write_box().and_then(|_| {
-            let file = LayerFile { state: LayerState::Partial, done, ..self.file.clone() };
-            self.folder.write(&file)
-        });
+        let kept = self.write_box().and_then(|_| self.mark(LayerState::Partial));
         if let Err(error) = kept {
             tracing::warn!("the finished part of a layer could not be marked: {error}");
         }

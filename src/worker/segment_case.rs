@@ -102,8 +102,11 @@ pub(crate) fn segment_case(job: &SegmentCaseJob, run: &mut Run<'_>) -> Result<La
         device: session.device().to_owned(),
         setting: way.name.to_owned(),
         provenance: None,
+        unfinished: Some(Box::new(session.unfinished(job.structures.as_deref()))),
     };
-    let made = LiveLayer::create(&case.folder, case.file.geometry.size_zyx, file, job.structures.as_deref());
+    let size = case.file.geometry.size_zyx;
+    let earlier = job.resume.and_then(|number| LiveLayer::resume(&case.folder, number, size, &file));
+    let made = earlier.map_or_else(|| LiveLayer::create(&case.folder, size, file), Ok);
     // Dropped on every way out; what was finished until then stays.
     let layer = RefCell::new(made.map_err(|error| unwritable("the layer", &error))?);
     let number = layer.borrow().number();

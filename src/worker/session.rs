@@ -7,6 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use engine::{Allowance, Device, DeviceChoice, Precision, PrecisionChoice};
 use formats::nifti::{self, NiftiPlacement};
+use jobs::case::Unfinished;
 use jobs::{Failure, FailureKind, ModelIdentity, Notice, Parameters, Provenance, SourceIdentity, Stage, StructureReport, utc_timestamp};
 use mednext::{InferencePlan, Model, ModelLabels, Normalization};
 use pipeline::{DeviceFailure, FoldRunner, Hooks, MIN_STEP, PartSink, PreparedCase, ProbabilitySink, SegmentOptions, TileSink};
@@ -156,6 +157,7 @@ impl Session {
                 mirror: !settings.disable_tta,
                 device_bytes: networks.bytes_left(),
                 label_on_device: None,
+                resume: None,
             },
             device: networks.device().describe(),
             networks,
@@ -246,9 +248,23 @@ impl Session {
         Ok(Finished { mask, provenance, structures })
     }
 
-    /// Fills a layer with a preprocessed case as tiles finish.
+    /// Fills a layer with a preprocessed case as tiles finish, from where an earlier run has left it.
     pub(crate) fn fill(&mut self, case: PreparedCase, layer: &RefCell<LiveLayer>, run: &mut Run<'_>) -> Result<(), Failure> {
-        self.predict(case, None, Some(layer), run).map(drop)
+        self.options.resume = layer.borrow().handed_on();
+        let filled = self.predict(case, None, Some(layer), run).map(drop);
+        self.options.resume = None;
+        filled
+    }
+
+    /// What another run must have in common with this one to go on where it stops.
+    pub(crate) fn unfinished(&self, structures: Option<&[u16]>) -> Unfinished {
+        Unfinished {
+            model_sha256: self.identity.sha256.clone(),
+            parameters: self.parameters.clone(),
+            structures: structures.map(<[u16]>::to_vec),
+            in_planes: false,
+            count: 0,
+        }
     }
 
     /// What is known of a mask that was just made.

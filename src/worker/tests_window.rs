@@ -59,6 +59,7 @@ fn segment_job(case: &CaseFolder, quality: Quality) -> SegmentCaseJob {
         structures: None,
         device: "cpu".to_owned(),
         device_memory_mib: None,
+        resume: None,
     }
 }
 
@@ -299,6 +300,23 @@ fn a_cancelled_run_leaves_what_it_finished() {
     assert!(part.iter().any(|value| *value != 0) && part != whole);
     // It can be looked at like any other.
     report(Job::Review(ReviewJob { case: case.path().to_owned(), layer: layer.number() }));
+
+    // Other settings make another layer; the same ones finish this one, without the runs whose parts are there.
+    let resume = Some(layer.number());
+    let other = segment(SegmentCaseJob { resume, ..segment_job(&case, Quality::Fast) }).0;
+    assert_ne!(other, layer.number());
+    let left = layer.read().unwrap().unfinished.unwrap();
+    assert!(left.count > 0 && !left.in_planes, "{left:?}");
+    let (number, events) = segment(SegmentCaseJob { resume, ..segment_job(&case, Quality::Balanced) });
+    assert_eq!(number, layer.number());
+    let runs: Vec<u64> =
+        events.iter().filter_map(|event| if let Event::Progress { done, .. } = event { Some(*done) } else { None }).collect();
+    // A study of three rows of tiles has none to leave out.
+    assert_eq!(runs.last(), Some(&12), "{runs:?}");
+    let LayerFile { state, done, unfinished, provenance, .. } = layer.read().unwrap();
+    assert_eq!((state, done, unfinished), (LayerState::Complete, 1.0, None));
+    assert_eq!(provenance.unwrap().parameters.step_size, 0.5);
+    assert_eq!(values(&case, &layer), whole);
 }
 
 #[test]

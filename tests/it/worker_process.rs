@@ -61,6 +61,7 @@ fn a_killed_worker_is_heard_and_the_next_one_goes_on() {
         structures: None,
         device: "cpu".to_owned(),
         device_memory_mib: None,
+        resume: None,
     };
     worker.start_job(2, Job::SegmentCase(job(Quality::Best)));
     let layer = hear_until(&mut worker, |heard| match heard {

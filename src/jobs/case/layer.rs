@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use volume::LabelTable;
 
 use super::voxels::LabelWidth;
-use crate::provenance::Provenance;
+use crate::provenance::{Parameters, Provenance};
 
 /// Who made a layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,6 +62,25 @@ pub struct LayerFile {
     /// How a model made it.
     #[serde(default)]
     pub provenance: Option<Box<Provenance>>,
+    /// Where a run that was stopped can go on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unfinished: Option<Box<Unfinished>>,
+}
+
+/// What a run must have in common with one that was stopped, to go on where that one was.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Unfinished {
+    /// SHA-256 of the model's weights, hexadecimal.
+    pub model_sha256: String,
+    /// Which settings.
+    pub parameters: Parameters,
+    /// Structures that are kept; all when absent.
+    #[serde(default)]
+    pub structures: Option<Vec<u16>>,
+    /// Whether the model's grid is finished plane by plane, or brick by brick.
+    pub in_planes: bool,
+    /// Planes or bricks whose voxels are in the layer's files.
+    pub count: usize,
 }
 
 fn whole() -> f32 {

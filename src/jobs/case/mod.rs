@@ -28,7 +28,7 @@ use volume::Geometry;
 use crate::event::Notice;
 use crate::provenance::SourceIdentity;
 
-pub use layer::{Decision, LayerFile, LayerKind, LayerState, ReviewFile, StructureReview, Swap};
+pub use layer::{Decision, LayerFile, LayerKind, LayerState, ReviewFile, StructureReview, Swap, Unfinished};
 pub use voxels::{LabelWidth, MappedVoxels, VoxelType};
 
 /// Where a case came from.

@@ -42,7 +42,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             .then(|| Head { weight_kc: noise(5).take(classes * width).collect(), bias: noise(6).take(classes).collect() });
         let voxels = Array3::from_shape_vec(size, noise(1).take(size.iter().product()).collect())?;
         let scan = Scan::new(Geometry::axis_aligned(size, spacing), voxels);
-        let options = SegmentOptions { step_size: 1.0, mirror: false, device_bytes: None, label_on_device: Some(on_device) };
+        let options = SegmentOptions { step_size: 1.0, mirror: false, device_bytes: None, label_on_device: Some(on_device), resume: None };
         let case = prepare(vec![scan], &plan())?;
         let hooks = Hooks { progress: &mut |_| {}, cancelled: &|| false, probabilities: None, tiles: None, parts: None, recover: None };
         let (started, before) = (Instant::now(), processor_seconds()?);
