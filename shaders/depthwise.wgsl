@@ -1,11 +1,14 @@
 // Depthwise convolution, kernel KERNEL^3, padding KERNEL/2, stride STRIDE (1 or 2).
 //
 //   y[o] = b + sum_t w[t] x[o * STRIDE + t - KERNEL/2]
+//   partial = mean and M2 of what each workgroup wrote
 //
 // Tensors are [z][channel/4][y][x] of vec4; w is [tap z][tap y][tap x][channel/4]. A thread computes STRIP neighbours in x,
 // so that a row of inputs is loaded once for all of them. The bound slab of x starts at global plane `in_first`,
-// that of y at `out_first`.
-// Constants from the plan: KERNEL, STRIDE, STRIP.
+// that of y and partial at `out_first`. partial is [z][workgroup of a plane][channel/4][mean, M2, count] of vec4: instance norm needs
+// the statistics, and reading y again for them would take as much traffic as this kernel itself. A workgroup never crosses a plane, so
+// slabs change nothing.
+// Constants from the plan: KERNEL, STRIDE, STRIP, THREADS.
 
 struct Params {
     out_x: u32,
@@ -25,20 +28,22 @@ struct Params {
 @group(0) @binding(2) var<storage, read> weight: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> bias: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read_write> y: array<Stored>;
+@group(0) @binding(5) var<storage, read_write> partial: array<vec4<f32>>;
 
 const ROW: u32 = (STRIP - 1u) * STRIDE + KERNEL;
 const PAD: i32 = i32(KERNEL / 2u);
 
-@compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+@compute @workgroup_size(THREADS)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
     let strips = (params.out_x + STRIP - 1u) / STRIP;
-    if (id.x >= strips * params.out_y) {
-        return;
-    }
-    let first_x = (id.x % strips) * STRIP;
-    let out_y = id.x / strips;
-    let c4 = id.y;
-    let out_z = params.out_first + id.z;
+    let all = strips * params.out_y;
+    // A thread without work does another's, because all must meet at the barriers.
+    let own = group.x * THREADS + thread;
+    let index = min(own, all - 1u);
+    let first_x = (index % strips) * STRIP;
+    let out_y = index / strips;
+    let c4 = group.y;
+    let out_z = params.out_first + group.z;
     var sums: array<vec4<f32>, STRIP>;
     for (var i = 0u; i < STRIP; i++) {
         sums[i] = bias[c4];
@@ -72,10 +77,19 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
             }
         }
     }
-    let to = id.z * params.out_plane + (c4 * params.out_y + out_y) * params.out_x + first_x;
+    let to = group.z * params.out_plane + (c4 * params.out_y + out_y) * params.out_x + first_x;
+    let columns = select(0u, min(STRIP, params.out_x - first_x), own == index);
     for (var i = 0u; i < STRIP; i++) {
-        if (first_x + i < params.out_x) {
+        sums[i] = kept(sums[i]);
+        if (i < columns) {
             y[to + i] = stored(sums[i]);
         }
+    }
+    measure(thread, sums, columns);
+    if (thread == 0u) {
+        let at = ((group.z * ((all + THREADS - 1u) / THREADS) + group.x) * params.channels4 + c4) * 3u;
+        partial[at] = moments[0].mean;
+        partial[at + 1u] = moments[0].m2;
+        partial[at + 2u] = vec4<f32>(moments[0].count);
     }
 }

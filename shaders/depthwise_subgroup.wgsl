@@ -1,6 +1,7 @@
 // `depthwise` with stride 1 for software drivers, STRIP x 2 voxels of a plane per thread:
 //
 //   y[o] = b + sum_t w[t] x[o + t - KERNEL/2]
+//   partial = mean and M2 of what each subgroup wrote
 //
 // Tensors lie as in `depthwise.wgsl`. Why this shape: there a load costs as much as dozens of multiply-adds, so a row of inputs is
 // loaded once for all columns of two rows of outputs, and a row of weights once per subgroup, one tap per thread, passed round by
@@ -25,6 +26,7 @@ struct Params {
 @group(0) @binding(2) var<storage, read> weight: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> bias: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read_write> y: array<Stored>;
+@group(0) @binding(5) var<storage, read_write> partial: array<vec4<f32>>;
 
 const PAD: u32 = KERNEL / 2u;
 
@@ -33,7 +35,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let strips = (params.out_x + STRIP - 1u) / STRIP;
     // A thread without work does another's, because its neighbours need the weights it loads.
     let own = group.x * GROUP + thread;
-    let index = min(own, strips * ((params.out_y + 1u) / 2u) - 1u);
+    let all = strips * ((params.out_y + 1u) / 2u);
+    let index = min(own, all - 1u);
     let first_x = index % strips * STRIP;
     let first_y = index / strips * 2u;
     let c4 = group.y;
@@ -77,19 +80,36 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 
     var sums: array<vec4<f32>, 2u * STRIP>;
     //repeat i STRIP
-    sums[{i}u] = upper{i};
-    sums[STRIP + {i}u] = lower{i};
+    sums[{i}u] = kept(upper{i});
+    sums[STRIP + {i}u] = kept(lower{i});
     //end
-    if (own != index) {
-        return;
-    }
     let to = group.z * params.out_plane + (c4 * params.out_y + first_y) * params.out_x + first_x;
     // Not constant: written out, the stores would take long to compile.
     let columns = min(STRIP, params.out_x - first_x);
-    let rows = min(2u, params.out_y - first_y);
+    let rows = select(0u, min(2u, params.out_y - first_y), own == index);
+    var sum = vec4<f32>(0.0);
     for (var r = 0u; r < rows; r++) {
         for (var i = 0u; i < columns; i++) {
-            y[to + r * params.out_x + i] = stored(sums[r * STRIP + i]);
+            let value = sums[r * STRIP + i];
+            y[to + r * params.out_x + i] = stored(value);
+            sum += value;
         }
+    }
+    // Deviations from the subgroup's own mean, so that a large mean does not cancel the variance.
+    let count = subgroupAdd(f32(rows * columns));
+    let mean = subgroupAdd(sum) / count;
+    var m2 = vec4<f32>(0.0);
+    for (var r = 0u; r < rows; r++) {
+        for (var i = 0u; i < columns; i++) {
+            let delta = sums[r * STRIP + i] - mean;
+            m2 += delta * delta;
+        }
+    }
+    m2 = subgroupAdd(m2);
+    if (thread == 0u) {
+        let at = ((group.z * ((all + GROUP - 1u) / GROUP) + group.x) * params.channels4 + c4) * 3u;
+        partial[at] = mean;
+        partial[at + 1u] = m2;
+        partial[at + 2u] = vec4<f32>(count);
     }
 }

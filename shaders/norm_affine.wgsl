@@ -1,9 +1,10 @@
-// Second stage of instance normalisation: merges the planes' moments and turns them into one affine per channel.
+// Instance normalisation as one affine per channel, from the moments of its planes:
 //
 //   scale = gamma / sqrt(M2 / n + eps),  shift = beta - mean * scale      (GroupNorm(C, C), biased variance, eps 1e-5)
 //
 // The affine is applied where the next pass loads its input, so the normalised tensor is never stored.
-// partial is [z][channel/4][mean, M2]; affine is [channel/4][scale, shift]; norm is [channel/4][gamma, beta].
+// partial is [z][channel/4][mean, M2, count]; affine is [channel/4][scale, shift]; norm is [channel/4][gamma, beta].
+// Constants from the plan: THREADS.
 
 struct Params {
     planes: u32,
@@ -17,19 +18,15 @@ struct Params {
 @group(0) @binding(2) var<storage, read> norm: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> affine: array<vec4<f32>>;
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(THREADS)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
     let c4 = group.x;
-    var mine = Moments(0.0, vec4<f32>(0.0), vec4<f32>(0.0));
-    for (var z = thread; z < params.planes; z += 64u) {
-        let at = (z * params.channels4 + c4) * 2u;
-        mine = merged(mine, Moments(f32(params.voxels), partial[at], partial[at + 1u]));
-    }
-    merge_moments(thread, mine);
+    let stride = params.channels4 * 3u;
+    let count = f32(params.planes) * f32(params.voxels);
+    let all = merged(thread, c4 * 3u, params.planes * stride, stride, count);
     if (thread == 0u) {
-        let variance = moments[0].m2 / moments[0].count;
-        let scale = norm[c4 * 2u] / sqrt(variance + params.eps);
+        let scale = norm[c4 * 2u] / sqrt(all.m2 / count + params.eps);
         affine[c4 * 2u] = scale;
-        affine[c4 * 2u + 1u] = norm[c4 * 2u + 1u] - moments[0].mean * scale;
+        affine[c4 * 2u + 1u] = norm[c4 * 2u + 1u] - all.mean * scale;
     }
 }

@@ -20,18 +20,29 @@ pub enum Kernel {
         kernel: u32,
         /// 1 or 2.
         stride: u32,
-        /// With stride 1, threads of the subgroup that loads weights together: `depthwise_subgroup.wgsl`.
+        /// Threads of the subgroup that a workgroup is, on software drivers. With stride 1 it loads weights together:
+        /// `depthwise_subgroup.wgsl`.
         subgroup: Option<u32>,
     },
     /// `depthwise_up.wgsl`
     DepthwiseUp {
         /// Edge of the kernel.
         kernel: u32,
+        /// What it leaves.
+        leaves: Leaves,
+        /// Threads of a workgroup, a power of two.
+        threads: u32,
     },
-    /// `norm_partial.wgsl`
-    NormPartial,
+    /// `norm_plane.wgsl`
+    NormPlane {
+        /// Threads of a workgroup, a power of two.
+        threads: u32,
+    },
     /// `norm_affine.wgsl`
-    NormAffine,
+    NormAffine {
+        /// Threads of a workgroup, a power of two.
+        threads: u32,
+    },
     /// `grn_partial.wgsl`
     GrnPartial(Tile),
     /// `expand.wgsl`, `expand_subgroup.wgsl` or `expand_cooperative.wgsl`
@@ -69,6 +80,17 @@ pub enum Kernel {
         /// Whether labels take two bytes instead of one.
         wide: bool,
     },
+}
+
+/// What a pass wants of a depthwise result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Leaves {
+    /// The result.
+    Values,
+    /// Its statistics.
+    Moments,
+    /// Both.
+    Both,
 }
 
 /// Shape of the work one workgroup of a tiled kernel does.
@@ -191,6 +213,9 @@ pub const DEPTHWISE_STRIP: u32 = 8;
 /// Voxels along x a thread of `depthwise` computes.
 pub const DEPTHWISE_PLAIN_STRIP: u32 = 4;
 
+/// Voxels along x a thread of `depthwise_up` computes.
+pub const DEPTHWISE_UP_STRIP: u32 = 8;
+
 /// Threads of a workgroup, except of those that are one subgroup.
 pub const THREADS: u32 = 64;
 
@@ -241,6 +266,7 @@ const SUBGROUP_PRODUCT: &str = include_str!("../../shaders/shared/subgroup_produ
 const BLEND_PLANES: &str = include_str!("../../shaders/shared/blend_planes.wgsl");
 const PICK_LABEL: &str = include_str!("../../shaders/shared/pick_label.wgsl");
 const COOPERATIVE_PRODUCT: &str = include_str!("../../shaders/shared/cooperative_product.wgsl");
+const MOMENTS: &str = include_str!("../../shaders/shared/moments.wgsl");
 const MERGE_MOMENTS: &str = include_str!("../../shaders/shared/merge_moments.wgsl");
 
 macro_rules! row {
@@ -257,10 +283,10 @@ macro_rules! row {
 /// Every kernel file.
 pub const CATALOGUE: &[Row] = &[
     row!("pointwise", Pointwise, &[]),
-    row!("depthwise", Depthwise, &[]),
+    row!("depthwise", Depthwise, &[MOMENTS]),
     row!("depthwise_subgroup", Depthwise, &[]),
-    row!("depthwise_up", Depthwise, &[]),
-    row!("norm_partial", NormPartial, &[MERGE_MOMENTS]),
+    row!("depthwise_up", Depthwise, &[MOMENTS]),
+    row!("norm_plane", NormPlane, &[MERGE_MOMENTS]),
     row!("norm_affine", NormAffine, &[MERGE_MOMENTS]),
     row!("grn_partial", GrnPartial, &[GELU]),
     row!("expand", Expand, &[GELU]),
@@ -287,11 +313,11 @@ impl Kernel {
     pub fn name(self) -> &'static str {
         match self {
             Self::Pointwise => "pointwise",
-            Self::Depthwise { subgroup: Some(_), .. } => "depthwise_subgroup",
+            Self::Depthwise { stride: 1, subgroup: Some(_), .. } => "depthwise_subgroup",
             Self::Depthwise { .. } => "depthwise",
             Self::DepthwiseUp { .. } => "depthwise_up",
-            Self::NormPartial => "norm_partial",
-            Self::NormAffine => "norm_affine",
+            Self::NormPlane { .. } => "norm_plane",
+            Self::NormAffine { .. } => "norm_affine",
             Self::GrnPartial(_) => "grn_partial",
             Self::Expand(gemm) => ["expand", "expand_subgroup", "expand_cooperative"][gemm.family()],
             Self::Compress(gemm) => ["compress", "compress_subgroup", "compress_cooperative"][gemm.family()],
@@ -330,12 +356,21 @@ impl Kernel {
     /// Constants in front of the source.
     fn constants(self) -> Vec<(&'static str, u32)> {
         match self {
-            Self::Depthwise { kernel, subgroup: Some(threads), .. } => {
+            Self::Depthwise { kernel, stride: 1, subgroup: Some(threads) } => {
                 vec![("KERNEL", kernel), ("STRIP", DEPTHWISE_STRIP), ("ROW", DEPTHWISE_STRIP + kernel - 1), ("GROUP", threads)]
             }
-            Self::Depthwise { kernel, stride, .. } => vec![("KERNEL", kernel), ("STRIDE", stride), ("STRIP", DEPTHWISE_PLAIN_STRIP)],
-            Self::ColumnSum { threads } => vec![("THREADS", threads)],
-            Self::DepthwiseUp { kernel } => vec![("KERNEL", kernel)],
+            Self::Depthwise { kernel, stride, subgroup } => {
+                let threads = subgroup.unwrap_or(THREADS);
+                vec![("KERNEL", kernel), ("STRIDE", stride), ("STRIP", DEPTHWISE_PLAIN_STRIP), ("THREADS", threads)]
+            }
+            Self::ColumnSum { threads } | Self::NormPlane { threads } | Self::NormAffine { threads } => vec![("THREADS", threads)],
+            Self::DepthwiseUp { kernel, leaves, threads } => {
+                let (values, moments) = (u32::from(leaves != Leaves::Moments), u32::from(leaves != Leaves::Values));
+                // Inputs that a strip's outputs reach, from `BEFORE` on.
+                let row = kernel / 4 + (DEPTHWISE_UP_STRIP - 1 + kernel / 2) / 2 + 1;
+                let strip = [("KERNEL", kernel), ("STRIP", DEPTHWISE_UP_STRIP), ("ROW", row), ("THREADS", threads)];
+                [&strip[..], &[("VALUES", values), ("MOMENTS", moments)]].concat()
+            }
             Self::GrnPartial(tile) => vec![("IN4", tile.in4), ("VOXELS", tile.voxels), ("LANES", tile.lanes), ("PARTS", tile.split)],
             Self::Mlp(tile) => {
                 vec![("IN4", tile.in4), ("VOXELS", tile.voxels), ("LANES", tile.lanes), ("CHUNK4", tile.split), ("ROWS", tile.rows)]

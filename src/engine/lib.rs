@@ -24,6 +24,8 @@ mod tests_kernels;
 #[cfg(test)]
 mod tests_labels;
 #[cfg(test)]
+mod tests_limits;
+#[cfg(test)]
 mod tests_matrix;
 #[cfg(test)]
 mod tests_shaders;

@@ -38,8 +38,8 @@ params! {
 }
 
 params! {
-    /// `norm_partial.wgsl`.
-    NormPartial { voxels: u32, plane: u32, channels4: u32, first: u32, }
+    /// `norm_plane.wgsl`.
+    NormPlane { tiles: u32, voxels: u32, channels4: u32, first: u32, }
 }
 
 params! {

@@ -23,6 +23,9 @@ const STORE_HIDDEN_CHANNELS: usize = 24;
 /// Where slabs are used at all: lets some of those others expand into slabs, and some not.
 const SLAB_HIDDEN_BYTES: u64 = 16 << 10;
 
+/// Lets one of the up blocks compute its depthwise result again in every pass.
+const STORE_UP_BYTES: u64 = 128 << 10;
+
 /// Compares a device that was just opened with the CPU engine, as it runs by itself.
 pub(crate) fn check(gpu: &Arc<Gpu>) -> Result<(), EngineError> {
     check_network(gpu, &gpu.limits(), 3)?;
@@ -43,7 +46,8 @@ pub(crate) fn check_network(gpu: &Arc<Gpu>, limits: &Limits, kernel: usize) -> R
     let input: Vec<f32> = noise(1).take(config.in_channels * patch.iter().product::<usize>()).collect();
     let run = |device: Device, limits: Limits| {
         let slab_hidden_bytes = limits.slab_hidden_bytes.min(SLAB_HIDDEN_BYTES);
-        let limits = Limits { store_hidden_channels: STORE_HIDDEN_CHANNELS, slab_hidden_bytes, ..limits };
+        let (store_hidden_channels, store_up_bytes) = (STORE_HIDDEN_CHANNELS, STORE_UP_BYTES);
+        let limits = Limits { store_hidden_channels, slab_hidden_bytes, store_up_bytes, ..limits };
         device.run_plan(lower(&graph, &weights, patch, Heads::All, limits)?, &input)
     };
     let (got, want) = (run(Device::Gpu(Arc::clone(gpu)), *limits)?, run(Device::Cpu, Limits::CPU)?);

@@ -3,17 +3,19 @@
 use naga::back::{hlsl, msl, spv};
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 
-use crate::kernels::{CATALOGUE, Gemm, Kernel, Tile, WORKGROUP_BYTES};
+use crate::kernels::{CATALOGUE, Gemm, Kernel, Leaves, Tile, WORKGROUP_BYTES};
 use crate::matrix::Matrix;
 use crate::plan::Precision;
 
 fn variants() -> Vec<Kernel> {
-    let mut kernels = vec![Kernel::Pointwise, Kernel::NormPartial, Kernel::NormAffine, Kernel::GrnScale, Kernel::PeakFma, Kernel::PeakCopy];
+    let mut kernels = vec![Kernel::Pointwise, Kernel::GrnScale, Kernel::PeakFma, Kernel::PeakCopy];
     kernels.extend([Kernel::TileExtract, Kernel::TileAccumulate]);
     kernels.extend([Kernel::PlaneMean, Kernel::PlaneFeatures]);
     kernels.extend([false, true].into_iter().flat_map(|wide| [Kernel::PlaneLabel { wide }, Kernel::PlaneHead { wide }]));
     let subgroups = [4, 8, 16].map(|size| Gemm::subgroup(size).unwrap());
-    kernels.extend([8, 64].map(|threads| Kernel::ColumnSum { threads }));
+    for threads in [8, 64] {
+        kernels.extend([Kernel::ColumnSum { threads }, Kernel::NormPlane { threads }, Kernel::NormAffine { threads }]);
+    }
     let matrices = [(8, false), (8, true), (16, true)].map(|(edge, half)| Matrix { edge, half });
     let cooperative = matrices.into_iter().flat_map(|matrix| matrix.shapes([8, 64]));
     for gemm in subgroups.into_iter().chain([Gemm::workgroup(64)]).chain(cooperative) {
@@ -21,7 +23,10 @@ fn variants() -> Vec<Kernel> {
     }
     for kernel in [3, 5, 7] {
         let depthwise = |stride, subgroup| Kernel::Depthwise { kernel, stride, subgroup };
-        kernels.extend([depthwise(1, None), depthwise(2, None), depthwise(1, Some(8)), Kernel::DepthwiseUp { kernel }]);
+        kernels.extend([depthwise(1, None), depthwise(2, None), depthwise(1, Some(8)), depthwise(2, Some(8))]);
+        for threads in [8, 64] {
+            kernels.extend([Leaves::Values, Leaves::Moments, Leaves::Both].map(|leaves| Kernel::DepthwiseUp { kernel, leaves, threads }));
+        }
     }
     for in4 in [1, 2, 8, 16, 128, 256] {
         for out4 in [1, 8, 32, 128] {

@@ -1,8 +1,11 @@
 //! Twins of `depthwise.wgsl` and `depthwise_up.wgsl`; stride 1 is in [`same`](super::same).
 
+use pulp::Arch;
 use rayon::prelude::*;
 
+use super::norm::{MOMENTS, MomentsOp};
 use super::same::same;
+use crate::kernels::Leaves;
 use crate::params::Depthwise;
 use crate::plan::Vec4;
 
@@ -21,28 +24,78 @@ pub(super) struct Inputs<'a> {
     pub(super) bias: &'a [Vec4],
 }
 
-/// `y[o] = b + sum_t w[t] x[o * stride + t - kernel / 2]`.
-pub(super) fn depthwise(p: &Depthwise, window: Window, inputs: Inputs<'_>, y: &mut [Vec4]) {
+/// Bindings both kernels write.
+pub(super) struct Outputs<'a> {
+    pub(super) y: &'a mut [Vec4],
+    /// Moments of the slab.
+    pub(super) partial: &'a mut [Vec4],
+    /// How many of them a plane has.
+    pub(super) tiles: usize,
+}
+
+impl<'a> Outputs<'a> {
+    /// The slab's planes, and for each the place of its moments, of all channel groups.
+    pub(super) fn planes(self, p: &Depthwise) -> impl Iterator<Item = (&'a mut [Vec4], &'a mut [Vec4])> {
+        let (channels, plane) = (p.channels4 as usize * MOMENTS, self.tiles * p.channels4 as usize * MOMENTS);
+        let moments = self.partial.chunks_mut(plane).map(move |tiles| &mut tiles[..channels]);
+        self.y.chunks_mut(p.out_plane as usize).zip(moments)
+    }
+}
+
+/// `y[o] = b + sum_t w[t] x[o * stride + t - kernel / 2]`, and its moments.
+pub(super) fn depthwise(p: &Depthwise, window: Window, inputs: Inputs<'_>, outputs: Outputs<'_>) {
     match window {
-        Window { kernel: 3, stride: 1 } => same::<3>(p, inputs, y),
-        Window { kernel: 5, stride: 1 } => same::<5>(p, inputs, y),
-        Window { kernel: 7, stride: 1 } => same::<7>(p, inputs, y),
-        _ => each_channel(p, y, |out_z, c4, y| strided(p, window, out_z, c4, inputs, y)),
+        Window { kernel: 3, stride: 1 } => same::<3>(p, inputs, outputs),
+        Window { kernel: 5, stride: 1 } => same::<5>(p, inputs, outputs),
+        Window { kernel: 7, stride: 1 } => same::<7>(p, inputs, outputs),
+        _ => {
+            let (area, arch) = ((p.out_x * p.out_y) as usize, Arch::new());
+            let planes: Vec<_> = outputs.planes(p).collect();
+            planes.into_par_iter().enumerate().for_each(|(z, (y, moments))| {
+                let channels = y.par_chunks_mut(area).zip(moments.par_chunks_mut(MOMENTS));
+                channels.enumerate().for_each(|(c4, (y, moments))| {
+                    strided(p, window, p.out_first as usize + z, c4, inputs, y);
+                    arch.dispatch(MomentsOp { values: y, moments });
+                });
+            });
+        }
     }
 }
 
 /// `y[o] = b + sum over t with (o + kernel / 2 - t) even of w[t] x[(o + kernel / 2 - t) / 2]`.
-pub(super) fn depthwise_up(p: &Depthwise, kernel: usize, inputs: Inputs<'_>, y: &mut [Vec4]) {
-    each_channel(p, y, |out_z, c4, y| transposed(p, kernel, out_z, c4, inputs, y));
-}
-
-/// Calls `compute(global output plane, channel group, its voxels)` for everything in the slab.
-fn each_channel(p: &Depthwise, y: &mut [Vec4], compute: impl Fn(usize, usize, &mut [Vec4]) + Sync) {
-    let area = (p.out_x * p.out_y) as usize;
-    y.par_chunks_mut(p.out_plane as usize).enumerate().for_each(|(z, plane)| {
-        let channels = plane.par_chunks_mut(area).take(p.channels4 as usize);
-        channels.enumerate().for_each(|(c4, y)| compute(p.out_first as usize + z, c4, y));
-    });
+///
+/// Where only the moments are wanted, a plane of a channel group does not leave the cache.
+pub(super) fn depthwise_up(p: &Depthwise, kernel: usize, leaves: Leaves, inputs: Inputs<'_>, outputs: Outputs<'_>) {
+    let (area, channels4, first, arch) = ((p.out_x * p.out_y) as usize, p.channels4 as usize, p.out_first as usize, Arch::new());
+    match leaves {
+        Leaves::Values => outputs.y.par_chunks_mut(p.out_plane as usize).enumerate().for_each(|(z, y)| {
+            let channels = y.par_chunks_mut(area).take(channels4).enumerate();
+            channels.for_each(|(c4, y)| transposed(p, kernel, first + z, c4, inputs, y));
+        }),
+        Leaves::Both => {
+            let planes: Vec<_> = outputs.planes(p).collect();
+            planes.into_par_iter().enumerate().for_each(|(z, (y, moments))| {
+                let channels = y.par_chunks_mut(area).zip(moments.par_chunks_mut(MOMENTS));
+                channels.enumerate().for_each(|(c4, (values, moments))| {
+                    transposed(p, kernel, first + z, c4, inputs, values);
+                    arch.dispatch(MomentsOp { values, moments });
+                });
+            });
+        }
+        Leaves::Moments => {
+            let plane = outputs.tiles * channels4 * MOMENTS;
+            outputs.partial.par_chunks_mut(plane).enumerate().for_each(|(z, moments)| {
+                let channels = moments[..channels4 * MOMENTS].par_chunks_mut(MOMENTS).enumerate();
+                channels.for_each_init(
+                    || vec![Vec4::default(); area],
+                    |values, (c4, moments)| {
+                        transposed(p, kernel, first + z, c4, inputs, values);
+                        arch.dispatch(MomentsOp { values, moments });
+                    },
+                );
+            });
+        }
+    }
 }
 
 /// Any stride: one channel group of one output plane.

@@ -24,6 +24,7 @@ use std::time::{Duration, Instant};
 
 use bytemuck::pod_read_unaligned;
 
+use self::depthwise::Outputs;
 use crate::kernels::Kernel;
 use crate::memory::{allocate, check_memory};
 use crate::plan::{Buffer, Command, Dispatch, Plan, Range, Source, Tensor, Vec4};
@@ -165,14 +166,15 @@ fn call<'a, 'b>(dispatch: &Dispatch, read: impl Fn(usize) -> &'a [Vec4], mut wri
         Kernel::Depthwise { kernel, stride, .. } => {
             let window = depthwise::Window { kernel: kernel as usize, stride: stride as usize };
             let inputs = depthwise::Inputs { x: read(0), weight: read(1), bias: read(2) };
-            depthwise::depthwise(&pod_read_unaligned(params), window, inputs, write());
+            depthwise::depthwise(&pod_read_unaligned(params), window, inputs, Outputs { y: write(), partial: write(), tiles: planes[0] });
         }
-        Kernel::DepthwiseUp { kernel } => {
+        Kernel::DepthwiseUp { kernel, leaves, .. } => {
             let inputs = depthwise::Inputs { x: read(0), weight: read(1), bias: read(2) };
-            depthwise::depthwise_up(&pod_read_unaligned(params), kernel as usize, inputs, write());
+            let outputs = Outputs { y: write(), partial: write(), tiles: planes[0] };
+            depthwise::depthwise_up(&pod_read_unaligned(params), kernel as usize, leaves, inputs, outputs);
         }
-        Kernel::NormPartial => norm::norm_partial(&pod_read_unaligned(params), read(0), write()),
-        Kernel::NormAffine => norm::norm_affine(&pod_read_unaligned(params), read(0), read(1), write()),
+        Kernel::NormPlane { .. } => norm::norm_plane(&pod_read_unaligned(params), read(0), write()),
+        Kernel::NormAffine { .. } => norm::norm_affine(&pod_read_unaligned(params), read(0), read(1), write()),
         Kernel::GrnPartial(tile) => grn::grn_partial(&pod_read_unaligned(params), tile, read(0), read(1), read(2), read(3), write()),
         Kernel::Expand(gemm) => {
             let inputs = store::ExpandInputs { d: read(0), affine: read(1), w1: read(2), b1: read(3) };

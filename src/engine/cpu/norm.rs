@@ -1,29 +1,77 @@
-//! Twins of `norm_partial.wgsl` and `norm_affine.wgsl`; sums are kept in f64, which needs no shift.
+//! Twins of `norm_plane.wgsl` and `norm_affine.wgsl`, and the statistics that the depthwise kernels leave for them.
+//!
+//! Here a plane and channel group is computed by one thread, so its moments stand in the place of the plane's first tile, for all.
 
-use rayon::prelude::*;
+use pulp::{Simd, WithSimd};
 
-use crate::params::{NormAffine, NormPartial};
+use super::product::WIDEST;
+use crate::params::{NormAffine, NormPlane};
 use crate::plan::Vec4;
 
-/// Mean and M2 of every plane and channel of the slab.
-pub(super) fn norm_partial(p: &NormPartial, x: &[Vec4], partial: &mut [Vec4]) {
-    let (voxels, channels4) = (p.voxels as usize, p.channels4 as usize);
-    let partial = &mut partial[p.first as usize * channels4 * 2..];
-    partial.par_chunks_mut(channels4 * 2).zip(x.par_chunks(p.plane as usize)).for_each(|(partial, plane)| {
-        for (moments, values) in partial.chunks_exact_mut(2).zip(plane.chunks_exact(voxels)) {
-            let (mut sum, mut squares) = ([0.0_f64; 4], [0.0_f64; 4]);
-            for value in values {
-                for (i, v) in value.0.iter().enumerate() {
-                    let v = f64::from(*v);
-                    sum[i] += v;
-                    squares[i] += v * v;
+/// Vec4 of a tile's moments of four channels: mean, M2, count.
+pub(super) const MOMENTS: usize = 3;
+
+/// Floats that are summed in registers before they are added up in f64.
+const BLOCK: usize = 4096;
+
+/// Registers, and so partial sums, that take turns: an addition need not wait for the last one.
+const SUMS: usize = 4;
+
+/// Mean and M2 (sum of squared deviations) of a plane of four channels, which the cache still holds.
+pub(super) struct MomentsOp<'a> {
+    pub(super) values: &'a [Vec4],
+    pub(super) moments: &'a mut [Vec4],
+}
+
+impl WithSimd for MomentsOp<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let count = self.values.len() as f64;
+        let values: &[f32] = bytemuck::cast_slice(self.values);
+        let mean = Vec4(sums::<S, false>(simd, values, Vec4::default()).map(|sum| (sum / count) as f32));
+        let m2 = sums::<S, true>(simd, values, mean);
+        self.moments.copy_from_slice(&[mean, Vec4(m2.map(|sum| sum as f32)), Vec4([count as f32; 4])]);
+    }
+}
+
+/// Per channel, the sum of the values, or of their squared distances from `origin`.
+#[inline(always)]
+fn sums<S: Simd, const SQUARES: bool>(simd: S, values: &[f32], origin: Vec4) -> [f64; 4] {
+    let origins: [f32; WIDEST] = bytemuck::cast([origin; WIDEST / 4]);
+    let mut totals = [0.0_f64; 4];
+    for block in values.chunks(BLOCK) {
+        let (registers, rest) = S::as_simd_f32s(block);
+        let mut sums = [simd.splat_f32s(0.0); SUMS];
+        // The float at index i is of channel i % 4, whatever the registers' width: SUMS registers hold whole groups of four.
+        for registers in registers.chunks(SUMS) {
+            for (turn, (sum, value)) in sums.iter_mut().zip(registers).enumerate() {
+                if SQUARES {
+                    let delta = simd.sub_f32s(*value, S::as_simd_f32s(&origins).0[turn * S::F32_LANES % 4 / S::F32_LANES.min(4)]);
+                    *sum = simd.mul_add_e_f32s(delta, delta, *sum);
+                } else {
+                    *sum = simd.add_f32s(*sum, *value);
                 }
             }
-            let n = voxels as f64;
-            moments[0] = Vec4(std::array::from_fn(|i| (sum[i] / n) as f32));
-            moments[1] = Vec4(std::array::from_fn(|i| (squares[i] - sum[i] * sum[i] / n).max(0.0) as f32));
         }
-    });
+        for (lane, sum) in bytemuck::cast_slice::<S::f32s, f32>(&sums).iter().enumerate() {
+            totals[lane % 4] += f64::from(*sum);
+        }
+        for (lane, value) in rest.iter().enumerate() {
+            let channel = (block.len() - rest.len() + lane) % 4;
+            let value = f64::from(*value);
+            totals[channel] += if SQUARES { (value - f64::from(origin.0[channel])).powi(2) } else { value };
+        }
+    }
+    totals
+}
+
+/// Every plane's moments: those in its first tile's place.
+pub(super) fn norm_plane(p: &NormPlane, partial: &[Vec4], moments: &mut [Vec4]) {
+    let plane = p.channels4 as usize * MOMENTS;
+    let planes = moments[p.first as usize * plane..].chunks_exact_mut(plane);
+    planes.zip(partial.chunks_exact(plane * p.tiles as usize)).for_each(|(to, tiles)| to.copy_from_slice(&tiles[..plane]));
 }
 
 /// One affine per channel from the planes' moments.
@@ -33,7 +81,7 @@ pub(super) fn norm_affine(p: &NormAffine, partial: &[Vec4], norm: &[Vec4], affin
         let (mut scale, mut shift) = (Vec4::default(), Vec4::default());
         for i in 0..4 {
             let moments = (0..planes).map(|z| {
-                let at = (z * channels4 + c4) * 2;
+                let at = (z * channels4 + c4) * MOMENTS;
                 (f64::from(partial[at].0[i]), f64::from(partial[at + 1].0[i]))
             });
             // Planes have equal counts: total M2 is theirs plus the spread of their means.

@@ -3,7 +3,8 @@
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::depthwise::Inputs;
+use super::depthwise::{Inputs, Outputs};
+use super::norm::{MOMENTS, MomentsOp};
 use super::product::WIDEST;
 use crate::params::Depthwise;
 use crate::plan::Vec4;
@@ -15,25 +16,28 @@ const RUN: usize = 8;
 const ROWS: usize = 4;
 
 /// Every output plane and channel group of the slab.
-pub(super) fn same<const K: usize>(p: &Depthwise, inputs: Inputs<'_>, y: &mut [Vec4]) {
+pub(super) fn same<const K: usize>(p: &Depthwise, inputs: Inputs<'_>, outputs: Outputs<'_>) {
     let (channels4, area) = (p.channels4 as usize, (p.out_x * p.out_y) as usize);
     let arch = Arch::new();
-    let runs = y.chunks_mut(RUN * p.out_plane as usize).enumerate().flat_map(|(run, planes)| {
-        let mut tasks: Vec<_> = (0..channels4).map(|c4| (p.out_first as usize + run * RUN, c4, Vec::with_capacity(RUN))).collect();
-        for plane in planes.chunks_mut(p.out_plane as usize) {
-            tasks.iter_mut().zip(plane.chunks_mut(area)).for_each(|((_, _, planes), y)| planes.push(y));
+    let mut tasks: Vec<(usize, usize, Vec<_>)> = Vec::new();
+    for (z, (plane, moments)) in outputs.planes(p).enumerate() {
+        if z % RUN == 0 {
+            tasks.extend((0..channels4).map(|c4| (p.out_first as usize + z, c4, Vec::with_capacity(RUN))));
         }
-        tasks
-    });
-    runs.collect::<Vec<_>>().into_par_iter().for_each_init(Scratch::default, |scratch, (first, c4, planes)| {
+        let run = tasks.len() - channels4;
+        let channels = plane.chunks_mut(area).zip(moments.chunks_mut(MOMENTS));
+        tasks[run..].iter_mut().zip(channels).for_each(|((_, _, planes), channel)| planes.push(channel));
+    }
+    tasks.into_par_iter().for_each_init(Scratch::default, |scratch, (first, c4, planes)| {
         scratch.prepare::<K>(p, c4, inputs);
-        for (z, y) in planes.into_iter().enumerate() {
+        for (z, (y, moments)) in planes.into_iter().enumerate() {
             let out_z = first + z;
             // Planes out_z - K / 2 and following; those laid out for the previous output plane are there already.
             for plane in if z == 0 { out_z..out_z + K } else { out_z + K - 1..out_z + K } {
                 scratch.lay_out::<K>(p, c4, plane, inputs.x);
             }
             arch.dispatch(PlaneOp::<K> { out_x: p.out_x as usize, out_z, bias: inputs.bias[c4], scratch, y });
+            arch.dispatch(MomentsOp { values: y, moments });
         }
     });
 }

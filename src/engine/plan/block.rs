@@ -12,8 +12,8 @@ use mednext::{Block, BlockKind, GrnReduction};
 use super::lower::{Lowering, Placement, spill_planes};
 use super::pack::PackedBlock;
 use super::scratch::{Pass, Scratch};
-use super::{Precision, Range, Source, Tensor};
-use crate::kernels::{DEPTHWISE_PLAIN_STRIP, DEPTHWISE_STRIP, Kernel, THREADS, Tile};
+use super::{ALIGN, Precision, Range, Source, Tensor};
+use crate::kernels::{DEPTHWISE_PLAIN_STRIP, DEPTHWISE_STRIP, DEPTHWISE_UP_STRIP, Kernel, Leaves, THREADS, Tile};
 use crate::params;
 use crate::runner::EngineError;
 
@@ -21,6 +21,8 @@ use crate::runner::EngineError;
 const NORM_EPS: f32 = 1e-5;
 /// GRN's epsilon in the public code.
 const GRN_EPS: f32 = 1e-6;
+/// Vec4 of four channels' statistics of one set of voxels: mean, M2, count.
+const MOMENTS: usize = 3;
 
 /// What every pass of one block needs.
 struct Context<'a> {
@@ -181,24 +183,31 @@ impl Lowering {
         }
     }
 
-    fn depthwise(&mut self, c: &Context<'_>, z0: usize, z1: usize) {
+    /// The kernel of a depthwise convolution, and its workgroups for a plane: as many partial statistics does a plane have.
+    fn depthwise_kernel(&self, c: &Context<'_>, leaves: Leaves) -> (Kernel, usize) {
+        let kernel = c.block.kernel as u32;
+        // Those of a workgroup meet at barriers, which cost software drivers most.
+        let subgroup = self.limits.subgroup.filter(|threads| c.block.kind != BlockKind::Same || *threads >= kernel);
+        let threads = subgroup.unwrap_or(THREADS);
+        let (kernel, strip, rows) = match c.block.kind {
+            BlockKind::Same if subgroup.is_some() => (Kernel::Depthwise { kernel, stride: 1, subgroup }, DEPTHWISE_STRIP, 2),
+            BlockKind::Same => (Kernel::Depthwise { kernel, stride: 1, subgroup }, DEPTHWISE_PLAIN_STRIP, 1),
+            BlockKind::Down => (Kernel::Depthwise { kernel, stride: 2, subgroup }, DEPTHWISE_PLAIN_STRIP, 1),
+            BlockKind::Up => (Kernel::DepthwiseUp { kernel, leaves, threads }, DEPTHWISE_UP_STRIP, 1),
+        };
+        let [_, size_y, size_x] = c.d.size_zyx;
+        let strips = size_x.div_ceil(strip as usize) * size_y.div_ceil(rows);
+        (kernel, strips.div_ceil(threads as usize))
+    }
+
+    /// Also returns the place of the statistics of its workgroups.
+    fn depthwise(&mut self, c: &Context<'_>, z0: usize, z1: usize, leaves: Leaves) -> Range {
         let (size, pad) = (c.block.kernel, c.block.kernel / 2);
-        let kernel = size as u32;
-        let subgroup = self.limits.subgroup.filter(|threads| *threads >= kernel);
         // Input planes the taps of the first and last output plane reach.
-        let (kernel, low, high, taps) = match c.block.kind {
-            BlockKind::Same => {
-                (Kernel::Depthwise { kernel, stride: 1, subgroup }, z0.saturating_sub(pad), z1 - 1 + size - pad, size.pow(3))
-            }
-            BlockKind::Down => (
-                Kernel::Depthwise { kernel, stride: 2, subgroup: None },
-                (2 * z0).saturating_sub(pad),
-                2 * (z1 - 1) + size - pad,
-                size.pow(3),
-            ),
-            BlockKind::Up => {
-                (Kernel::DepthwiseUp { kernel }, (z0 + pad).saturating_sub(size - 1) / 2, (z1 - 1 + pad) / 2 + 1, size.pow(3).div_ceil(8))
-            }
+        let (low, high, taps) = match c.block.kind {
+            BlockKind::Same => (z0.saturating_sub(pad), z1 - 1 + size - pad, size.pow(3)),
+            BlockKind::Down => ((2 * z0).saturating_sub(pad), 2 * (z1 - 1) + size - pad, size.pow(3)),
+            BlockKind::Up => ((z0 + pad).saturating_sub(size - 1) / 2, (z1 - 1 + pad) / 2 + 1, size.pow(3).div_ceil(8)),
         };
         let high = high.min(c.x.size_zyx[0]);
         let params = params::Depthwise {
@@ -213,44 +222,40 @@ impl Lowering {
             in_plane: c.x.plane() as u32,
             channels4: c.x.channels4() as u32,
         };
-        let [_, size_y, size_x] = c.d.size_zyx;
-        let (threads, group) = match kernel {
-            Kernel::Depthwise { subgroup: Some(group), .. } => {
-                (size_x.div_ceil(DEPTHWISE_STRIP as usize) * size_y.div_ceil(2), group as usize)
-            }
-            Kernel::Depthwise { .. } => (size_x.div_ceil(DEPTHWISE_PLAIN_STRIP as usize) * size_y, THREADS as usize),
-            _ => (c.d.plane_voxels(), THREADS as usize),
-        };
-        let d = Self::d_planes(c, z0, z1);
+        let mut d = Self::d_planes(c, z0, z1);
         let Source::Buffer(buffer) = d.source else { unreachable!("depthwise results lie in buffers") };
         self.reserve(buffer, d.start + d.len);
+        let (kernel, tiles) = self.depthwise_kernel(c, leaves);
+        // What is not left is bound for the shader's sake only.
+        if leaves == Leaves::Moments {
+            d.len = ALIGN;
+        }
+        let len = if leaves == Leaves::Values { ALIGN } else { (z1 - z0) * tiles * c.d.channels4() * MOMENTS };
+        let partial = self.reserve(Scratch::NORM_PARTIAL, len);
         let reads = vec![c.x.planes(low, high), c.packed.depthwise, c.packed.depthwise_bias];
         let flops = (2 * taps * c.x.channels * c.d.plane_voxels() * (z1 - z0)) as u64;
-        let groups = [threads.div_ceil(group), c.x.channels4(), z1 - z0];
-        self.dispatch(kernel, params, reads, vec![d], groups, flops);
+        self.dispatch(kernel, params, reads, vec![d, partial], [tiles, c.x.channels4(), z1 - z0], flops);
+        partial
     }
 
     fn norm_pass(&mut self, c: &Context<'_>) -> Result<(), EngineError> {
         let (d, planes) = (c.d, c.d.size_zyx[0]);
         let channels4 = d.channels4();
-        let partial = self.reserve(Scratch::NORM_PARTIAL, planes * channels4 * 2);
         let flops = (2 * c.block.kernel.pow(3) * d.channels * d.plane_voxels()) as u64;
-        for (z0, z1) in self.block_slabs(c, 0, None, flops)? {
-            self.depthwise(c, z0, z1);
-            let params = params::NormPartial {
-                voxels: d.plane_voxels() as u32,
-                plane: d.plane() as u32,
-                channels4: channels4 as u32,
-                first: z0 as u32,
-            };
-            let flops = (5 * d.channels * d.plane_voxels() * (z1 - z0)) as u64;
-            let reads = vec![Self::d_planes(c, z0, z1)];
-            self.dispatch(Kernel::NormPartial, params, reads, vec![partial], [channels4, z1 - z0, 1], flops);
+        let leaves = if c.stored { Leaves::Both } else { Leaves::Moments };
+        let (_, tiles) = self.depthwise_kernel(c, leaves);
+        let moments = self.reserve(Scratch::NORM_PLANES, planes * channels4 * MOMENTS);
+        let threads = self.limits.subgroup.unwrap_or(THREADS);
+        for (z0, z1) in self.block_slabs(c, (tiles * channels4 * MOMENTS) as u64 * Precision::F32.vec4_bytes(), None, flops)? {
+            let partial = self.depthwise(c, z0, z1, leaves);
+            let params =
+                params::NormPlane { tiles: tiles as u32, voxels: d.plane_voxels() as u32, channels4: channels4 as u32, first: z0 as u32 };
+            self.dispatch(Kernel::NormPlane { threads }, params, vec![partial], vec![moments], [channels4, z1 - z0, 1], 0);
         }
         let affine = self.reserve(Scratch::AFFINE, channels4 * 2);
         let params =
             params::NormAffine { planes: planes as u32, voxels: d.plane_voxels() as u32, channels4: channels4 as u32, eps: NORM_EPS };
-        self.dispatch(Kernel::NormAffine, params, vec![partial, c.packed.norm], vec![affine], [channels4, 1, 1], 0);
+        self.dispatch(Kernel::NormAffine { threads }, params, vec![moments, c.packed.norm], vec![affine], [channels4, 1, 1], 0);
         Ok(())
     }
 
@@ -263,7 +268,7 @@ impl Lowering {
         let flops = (2 * d.channels * c.block.hidden * d.plane_voxels()) as u64;
         for (z0, z1) in self.block_slabs(c, (rows * hidden4) as u64 * Precision::F32.vec4_bytes(), None, flops)? {
             if !c.stored {
-                self.depthwise(c, z0, z1);
+                self.depthwise(c, z0, z1, Leaves::Values);
             }
             let partial = self.reserve(Scratch::GRN_PARTIAL, (z1 - z0) * rows * hidden4);
             let params = params::GrnPartial {
@@ -298,7 +303,7 @@ impl Lowering {
     /// Expands the planes `z0..z1`; also returns their sums of squares and how many groups of planes they are.
     fn expand(&mut self, c: &Context<'_>, hidden: Hidden, z0: usize, z1: usize) -> (Range, usize) {
         if !c.stored {
-            self.depthwise(c, z0, z1);
+            self.depthwise(c, z0, z1, Leaves::Values);
         }
         let (d, hidden4, gemm) = (c.d, c.block.hidden.div_ceil(4), self.limits.products());
         let (h, groups) = hidden.range(z0, z1);
@@ -355,7 +360,7 @@ impl Lowering {
         let flops = (2 * (d.channels + y.channels) * c.block.hidden * d.plane_voxels()) as u64;
         for (z0, z1) in self.block_slabs(c, self.plane_bytes(y), None, flops)? {
             if !c.stored {
-                self.depthwise(c, z0, z1);
+                self.depthwise(c, z0, z1, Leaves::Values);
             }
             let params = params::Mlp {
                 d_x: d.size_zyx[2] as u32,

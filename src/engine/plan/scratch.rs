@@ -12,19 +12,20 @@ impl Scratch {
     /// Depthwise results of blocks whose expanded activation lies in [`WIDE`](Self::WIDE), and slabs of expanded activations.
     pub(super) const NARROW: usize = 1;
     pub(super) const NORM_PARTIAL: usize = 2;
-    pub(super) const AFFINE: usize = 3;
-    pub(super) const GRN_PARTIAL: usize = 4;
-    pub(super) const GRN_GROUPS: usize = 5;
-    pub(super) const GRN_SQUARES: usize = 6;
-    pub(super) const GRN_SCALE: usize = 7;
+    pub(super) const NORM_PLANES: usize = 3;
+    pub(super) const AFFINE: usize = 4;
+    pub(super) const GRN_PARTIAL: usize = 5;
+    pub(super) const GRN_GROUPS: usize = 6;
+    pub(super) const GRN_SQUARES: usize = 7;
+    pub(super) const GRN_SCALE: usize = 8;
     /// The tensor of the second level. Before it is written and after it was last read, blocks of the first level keep the last
     /// planes of their depthwise result here, which nothing else is large enough for.
-    pub(super) const LEVEL1: usize = 8;
+    pub(super) const LEVEL1: usize = 9;
 
     /// All of them, empty.
     pub(super) fn buffers(precision: Precision) -> Vec<Buffer> {
         let activations = [("wide", precision), ("narrow", precision)];
-        let statistics = ["norm partials", "norm affine", "GRN partials", "GRN groups", "GRN squares", "GRN scale"];
+        let statistics = ["norm partials", "norm planes", "norm affine", "GRN partials", "GRN groups", "GRN squares", "GRN scale"];
         let all = activations.into_iter().chain(statistics.map(|name| (name, Precision::F32))).chain([("activation", precision)]);
         all.map(|(name, precision)| Buffer { name, len: 0, precision }).collect()
     }
