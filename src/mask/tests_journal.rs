@@ -24,6 +24,12 @@ pub(crate) fn act(history: &mut History, rng: &mut impl Rng) -> Result<bool, Mas
         2 => drop(history.redo()?),
         3 => drop(history.jump(rng.random_range(0..=history.steps().len()))?),
         4 => history.note("Reviewed", "structure 3 accepted")?,
+        6 => {
+            let delta = random_edit(history.grid(), rng);
+            if let Some(made) = history.aside().edit("Grow, Liver", "2 mm", &delta)? {
+                history.adopt(made)?;
+            }
+        }
         5 if history.done() > 0 && history.done() == history.steps().len() => {
             let delta = random_edit(history.grid(), rng);
             history.more(&delta)?;
@@ -105,6 +111,39 @@ fn steps_say_what_they_did() {
     drop(history);
     let mask = crate::tests_edit::grid([1, 2, 5], [2.0, 10.0, 5.0], |_| 1);
     assert_eq!(History::open(mask, &folder.path().join("j")).unwrap().0.grid(), &last);
+}
+
+/// A step written down by another thread is on disk before it is in the voxels, and nothing comes between.
+#[test]
+fn a_step_is_written_down_beside_the_history() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.vxj");
+    let (mut history, _) = open(&path);
+    let mut rng = ChaCha8Rng::seed_from_u64(5);
+    let mut edit = |history: &History| random_edit(history.grid(), &mut rng);
+    let (first, second) = (edit(&history), edit(&history));
+    let (early, late) = (history.aside(), history.aside());
+    assert!(std::ptr::eq(early.grid(), history.grid()), "nothing is copied to begin with");
+    let made = std::thread::spawn(move || early.edit("Grow", "2 mm", &first).unwrap().unwrap()).join().unwrap();
+    assert_eq!((history.grid(), history.records(), history.steps().len()), (&base(), 0, 0), "not on screen yet");
+    // Both would be worked out from voxels that are about to change.
+    assert!(matches!(history.edit("Brush", "", &second), Err(MaskError::Nothing(_))));
+    assert!(matches!(late.edit("Smooth", "", &second), Err(MaskError::Nothing(_))));
+    history.widen();
+    assert!(history.adopt(made).unwrap().is_some());
+    assert_eq!((history.steps().len(), history.done(), history.records()), (1, 1, 1));
+    assert!(history.grid().max_value() > 255, "room that was made meanwhile stays");
+    let third = edit(&history);
+    history.edit("Brush", "", &third).unwrap();
+    let stale = history.aside();
+    history.undo().unwrap();
+    let (grid, steps) = (history.grid().clone(), history.steps().to_vec());
+    drop(history);
+    assert!(matches!(stale.edit("Late", "", &third.inverse()), Err(MaskError::Nothing(_))), "the journal is let go of with its history");
+    let (again, recovery) = open(&path);
+    assert_eq!((recovery.records, recovery.reason), (3, None));
+    assert_eq!((again.steps(), again.done()), (steps.as_slice(), 1));
+    assert!((0..grid.len()).all(|index| again.grid().get(index) == grid.get(index)));
 }
 
 /// Cut at every byte: the whole records are there, the rest is beside it, and work goes on.

@@ -7,7 +7,7 @@ mod format;
 mod history;
 
 pub use file::Recovery;
-pub use history::{History, Note, Step};
+pub use history::{Aside, History, Made, Note, Step};
 
 /// What tests need to put another disk under a journal.
 #[cfg(test)]
