@@ -1,7 +1,9 @@
 //! Everything a person can do, as one flat list. Widgets, keys, the palette and tests all speak it; `apply` is where it happens.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use egui::ColorImage;
 use jobs::case::Decision;
 use jobs::{ExportKind, Quality};
 
@@ -23,6 +25,8 @@ pub enum Command {
     OpenPaths(Vec<PathBuf>),
     /// Opens a case again by its folder.
     OpenCase(PathBuf),
+    /// Opens a queue again by the folder of its files, as far as it was.
+    ReopenQueue(PathBuf),
     /// Opens the sample study.
     OpenSample,
     /// Takes a case off the list of recent ones; its folder stays.
@@ -81,6 +85,10 @@ pub enum Command {
     SetPlaneView(Plane, plane::View),
     /// Fits all planes and the camera.
     Fit,
+    /// Room of a plane's pane for the image, points, and pixels per point.
+    SetRoom(Plane, [f32; 2], f32),
+    /// A voxel of the image as a pixel of the screen, in all planes.
+    ActualSize,
     /// Patient's right on the left, or the other way round.
     SetRadiological(bool),
     /// What the pointer is over: continuous voxel index.
@@ -292,4 +300,8 @@ pub enum Command {
     Export(bool),
     /// Saves a picture of the panes.
     SavePicture,
+    /// Takes a picture of the panes for a file.
+    TakePicture(PathBuf),
+    /// Writes a picture of the panes as PNG.
+    KeepPicture(PathBuf, Arc<ColorImage>),
 }

@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use jobs::case::{LayerFile, LayerFolder, LayerKind, MappedVoxels};
+use jobs::structure_words;
 use mask::draw::{self, Fill, Guard, Ink, Shape, Tip, Window};
 use mask::{Delta, History, LabelGrid, MaskError, Watch};
 use ndarray::Array3;
@@ -313,7 +314,8 @@ pub(super) fn new_structure(core: &mut Core, name: String) {
     }
     let Some(case) = core.state.case.as_deref_mut() else { return };
     let Some(table) = case.table() else { return };
-    let known = table.iter().find(|label| label.name.eq_ignore_ascii_case(&name)).map(|label| label.value);
+    let known =
+        table.iter().find(|label| structure_words(&label.name).eq_ignore_ascii_case(&structure_words(&name))).map(|label| label.value);
     if known.is_some() {
         case.view.selected = known;
         return;

@@ -1,13 +1,16 @@
 //! Handing over: files others read, and pictures.
 
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use egui::ColorImage;
 use jobs::{ExportJob, ExportKind, ExportReport, Failure, FailureKind, Job};
 
 use crate::apply::news::sentence;
-use crate::apply::{dialog, review};
+use crate::apply::{dialog, mask, review};
 use crate::command::Command;
-use crate::core::{Core, Effect};
+use crate::core::Core;
 use crate::link::Purpose;
 use crate::state::{Banner, Case, Dialog, Severity, State};
 
@@ -54,7 +57,12 @@ pub(crate) fn stem(state: &State, case: &Case) -> String {
     let typed = state.export.stem.trim();
     let source = if typed.is_empty() { case.file.title.trim() } else { typed };
     let word = |letter: char| if letter.is_alphanumeric() || "-_.".contains(letter) { letter } else { '_' };
-    let stem: String = source.chars().take(STEM).map(word).collect();
+    let mut letters: Vec<char> = source.chars().take(STEM).map(word).collect();
+    if typed.is_empty() {
+        // "a, b" becomes a_b, not a__b.
+        letters.dedup_by(|a, b| *a == '_' && *b == '_');
+    }
+    let stem: String = letters.into_iter().collect();
     let stem = stem.trim_start_matches('.');
     if stem.is_empty() { "voxelry".to_owned() } else { stem.to_owned() }
 }
@@ -164,7 +172,7 @@ pub(crate) fn name(kind: ExportKind) -> &'static str {
     }
 }
 
-/// Asks where the picture goes; the window takes it when it is drawn next.
+/// Asks where a picture of the panes goes.
 pub(super) fn save_picture(core: &mut Core) {
     let Some(case) = &core.state.case else { return };
     let name = format!("{}.png", stem(&core.state, case));
@@ -172,5 +180,29 @@ pub(super) fn save_picture(core: &mut Core) {
     if let Some(folder) = &core.state.export.folder {
         dialog = dialog.set_directory(folder);
     }
-    dialog::ask(core, dialog.save_file(), |core, path| core.effects.push(Effect::Picture(path)));
+    dialog::ask(core, dialog.save_file(), |core, path| core.apply(Command::TakePicture(path)));
+}
+
+/// Writes a picture beside the window.
+pub(super) fn keep_picture(core: &mut Core, path: PathBuf, picture: Arc<ColorImage>) {
+    core.tasks.spawn("picture", move || {
+        let written = write_picture(&path, &picture);
+        Box::new(move |core: &mut Core| match written {
+            Ok(()) => core.state.toast(format!("Picture written to {}.", path.display())),
+            Err(error) => mask::could_not(core, "The picture was not written.", &error),
+        })
+    });
+}
+
+/// The file appears whole or not at all.
+fn write_picture(path: &Path, picture: &ColorImage) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = tempfile::Builder::new().prefix(".voxelry-").tempfile_in(folder)?;
+    let [width, height] = picture.size.map(|side| side as u32);
+    let mut encoder = png::Encoder::new(&mut file, width, height);
+    encoder.set_color(png::ColorType::Rgb);
+    let rgb: Vec<u8> = picture.pixels.iter().flat_map(|pixel| [pixel.r(), pixel.g(), pixel.b()]).collect();
+    encoder.write_header().and_then(|mut writer| writer.write_image_data(&rgb)).map_err(io::Error::other)?;
+    file.as_file().sync_all()?;
+    file.persist(path).map(drop).map_err(|error| error.error)
 }

@@ -35,6 +35,7 @@ pub(crate) fn apply(core: &mut Core, command: Command) {
         C::OpenFile => open::pick(core, open::Pick::File),
         C::OpenPaths(paths) => open::look_at(core, paths),
         C::OpenCase(case) => open::reopen(core, case),
+        C::ReopenQueue(folder) => open::reopen_queue(core, folder),
         C::OpenSample => open::sample(core),
         C::ForgetRecent(case) => open::forget(core, &case),
         C::Show(screen) => show(core, screen),
@@ -64,6 +65,8 @@ pub(crate) fn apply(core: &mut Core, command: Command) {
         C::SetSlab(slab) => view::with(core, |view| view.slab = slab),
         C::SetPlaneView(plane, looked) => view::with(core, |view| view.panes[plane as usize] = looked),
         C::Fit => view::fit(core),
+        C::SetRoom(plane, room, scale) => view::with(core, |view| view.rooms[plane as usize] = (room, scale)),
+        C::ActualSize => view::actual_size(core),
         C::SetRadiological(radiological) => settings::change(core, |settings| settings.radiological = radiological),
         C::Point(at_zyx) => view::point(core, at_zyx),
         C::SetMeasuring(measuring) => view::with(core, |view| view.measuring = measuring),
@@ -167,6 +170,8 @@ pub(crate) fn apply(core: &mut Core, command: Command) {
         C::SetWithoutPatient(without) => export::set_without_patient(core, without),
         C::Export(overwrite) => export::export(core, overwrite),
         C::SavePicture => export::save_picture(core),
+        C::TakePicture(path) => core.effects.push(Effect::Picture(path)),
+        C::KeepPicture(path, picture) => export::keep_picture(core, path, picture),
     }
     core.state.toasts.retain(|toast| toast.since.elapsed() < TOAST_TIME);
 }

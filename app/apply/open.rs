@@ -60,6 +60,14 @@ pub(super) fn look_at(core: &mut Core, paths: Vec<PathBuf>) {
     }
 }
 
+/// Reads the folder of a queue again. What was decided in it lies in its cases.
+pub(super) fn reopen_queue(core: &mut Core, folder: PathBuf) {
+    look_at(core, vec![folder.clone()]);
+    if let Some(listing) = core.state.listing.as_mut().filter(|listing| listing.input == folder) {
+        listing.as_queue = true;
+    }
+}
+
 /// A listing came: one study is opened at once, several are offered.
 pub(super) fn listed(core: &mut Core, input: &Path, report: ListReport, failure: Option<Failure>) {
     if core.state.listing.as_ref().is_none_or(|listing| listing.input != input) {
@@ -70,8 +78,9 @@ pub(super) fn listed(core: &mut Core, input: &Path, report: ListReport, failure:
     if usable == 0 && report.studies.is_empty() {
         return not_listed(core, input, failure);
     }
-    let is_queue = report.queue && usable > 1;
+    let mut is_queue = report.queue && usable > 1;
     if let Some(listing) = &mut core.state.listing {
+        is_queue |= listing.as_queue && usable > 0;
         listing.took = listing.started.map(|started| started.elapsed()).unwrap_or_default();
         listing.selected = report.studies.iter().position(|study| study.refused.is_none()).unwrap_or(0);
         listing.report = Some(report);
@@ -273,6 +282,10 @@ pub(super) fn load_layer(folder: LayerFolder, geometry: &Geometry) -> std::io::R
 
 /// Puts the case at the top of the list of recent ones.
 fn remember(core: &mut Core, case: &Case) {
+    // The cases of a queue would push everything else off the list; it stands there as one.
+    if core.state.queue.as_ref().is_some_and(|queue| queue.shows(case.folder.path())) {
+        return queue::remember(core);
+    }
     let names = case.layer().map_or(0, |layer| layer.file.table.iter().count());
     let summary = if case.layers.is_empty() { "no mask yet".to_owned() } else { format!("{names} structures") };
     core.state.recents.remember(Recent {
@@ -282,6 +295,7 @@ fn remember(core: &mut Core, case: &Case) {
         summary,
         state: case.file.state,
         at: utc_timestamp(SystemTime::now()),
+        queue: None,
     });
     core.save_recents();
 }

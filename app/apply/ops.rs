@@ -1,18 +1,19 @@
-//! Operations on whole structures. They take seconds on a large scan, so they work beside the window on a copy of the mask and
-//! come back as one step; drawing waits for them.
+//! Operations on whole structures. They take seconds on a large scan, so they work beside the window, on the mask as it is, and are
+//! written down there too; drawing waits until the step is on disk and on screen.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use mask::draw::Guard;
 use mask::ops::{self, Between, Islands};
-use mask::{Delta, LabelGrid, MaskError, Touch, Watch, pieces};
+use mask::{Aside, Delta, LabelGrid, MaskError, Touch, Watch, pieces};
 use volume::Label;
 
 use crate::apply::{edit, mask as layers, steps};
 use crate::core::Core;
 use crate::render::plane::{Convention, Plane, PlaneLayout};
-use crate::state::{Case, Overwrite};
+use crate::state::{Case, Overwrite, Pending, step_words};
 
 /// New structures a split may make; further pieces keep the label.
 const SPLIT_INTO: usize = 20;
@@ -33,43 +34,83 @@ fn beside_then(
     before: impl FnOnce(&mut Core, &Delta) + Send + 'static,
 ) {
     let Some(case) = core.state.case.as_deref_mut() else { return };
-    let Some(grid) = edit::grid(case).cloned() else { return };
-    let (path, layer) = (case.folder.path().to_owned(), shown_number(case));
-    let stop = Arc::new(AtomicBool::new(false));
-    (case.edit.working, case.edit.stop) = (Some(format!("{name}…")), Some(stop.clone()));
+    let (path, stop) = (case.folder.path().to_owned(), Arc::new(AtomicBool::new(false)));
+    let Some(layer) = case.layer().map(|layer| layer.folder.number()) else { return };
+    let Some(aside) = steps::history_of(case).map(|history| history.aside()) else { return };
+    let words = step_words(&name);
+    (case.edit.working, case.edit.stop) = (Some(format!("{words}…")), Some(stop.clone()));
+    let at = Place { path, layer, stop };
     core.tasks.spawn("mask operation", move || {
-        let going_on = |_: f32| !stop.load(Ordering::Relaxed);
-        let worked = work(&grid, Watch::new(&going_on));
-        drop(grid);
-        let stopped = stop.load(Ordering::Relaxed);
+        let going_on = |_: f32| !at.stop.load(Ordering::Relaxed);
+        let worked = work(aside.grid(), Watch::new(&going_on));
         Box::new(move |core: &mut Core| {
-            let Some(case) = core.state.case.as_deref_mut().filter(|case| case.folder.path() == path) else { return };
-            // The case may have been put away and opened again meanwhile; its present operation is another one.
-            if !case.edit.stop.as_ref().is_some_and(|present| Arc::ptr_eq(present, &stop)) {
-                return;
-            }
-            (case.edit.working, case.edit.stop) = (None, None);
-            if stopped {
-                return core.state.toast(format!("{name} was stopped; nothing was changed."));
-            }
+            let Some(case) = at.case(core) else { return };
+            // Also when it had just been worked out: nothing is written down yet.
+            let stopped = at.stop.load(Ordering::Relaxed);
             // Nobody can have drawn meanwhile; a layer that was changed for another one has nothing to do with this step.
-            if shown_number(case) != layer {
-                return core.state.toast(format!("{name} was dropped: another layer is shown."));
-            }
+            let elsewhere = case.layer().is_none_or(|layer| layer.folder.number() != at.layer);
             match worked {
-                Ok((delta, _)) if delta.is_empty() => core.state.toast(format!("{name}: nothing to change.")),
+                _ if stopped => at.say(core, format!("{words} was stopped; nothing was changed.")),
+                _ if elsewhere => at.say(core, format!("{words} was dropped: another layer is shown.")),
+                Ok((delta, _)) if delta.is_empty() => at.say(core, format!("{words}: nothing to change.")),
                 Ok((delta, detail)) => {
                     before(core, &delta);
-                    steps::step(core, &name, &detail, Ok(delta));
+                    keep(core, at, aside, Pending { name, detail, delta, more: false });
                 }
-                Err(error) => steps::refuse(core, &error),
+                Err(error) => {
+                    at.done(core);
+                    steps::refuse(core, &error);
+                }
             }
         })
     });
 }
 
-fn shown_number(case: &Case) -> Option<u32> {
-    case.layer().map(|layer| layer.folder.number())
+/// Writes a change down beside the window, as a large one takes a while, and takes it in once it is on disk.
+fn keep(core: &Core, at: Place, aside: Aside, change: Pending) {
+    core.tasks.spawn("keeping a step", move || {
+        let made = aside.edit(&change.name, &change.detail, &change.delta);
+        Box::new(move |core: &mut Core| {
+            if at.case(core).is_none() {
+                // What was written before the case was put away is there when it is opened again.
+                return;
+            }
+            at.done(core);
+            match made {
+                Ok(made) => steps::adopt(core, at.layer, made),
+                Err(error) => steps::not_made(core, change, &error),
+            }
+        })
+    });
+}
+
+/// What an operation belongs to.
+struct Place {
+    path: PathBuf,
+    layer: u32,
+    stop: Arc<AtomicBool>,
+}
+
+impl Place {
+    /// The case, unless it was put away; one that was opened again meanwhile is at another operation, or at none.
+    fn case<'a>(&self, core: &'a mut Core) -> Option<&'a mut Case> {
+        let is_its = |case: &&mut Case| {
+            case.folder.path() == self.path && case.edit.stop.as_ref().is_some_and(|present| Arc::ptr_eq(present, &self.stop))
+        };
+        core.state.case.as_deref_mut().filter(is_its)
+    }
+
+    /// Drawing may go on.
+    fn done(&self, core: &mut Core) {
+        if let Some(case) = self.case(core) {
+            (case.edit.working, case.edit.stop) = (None, None);
+        }
+    }
+
+    fn say(&self, core: &mut Core, text: String) {
+        self.done(core);
+        core.state.toast(text);
+    }
 }
 
 /// An operation on the structure in focus.
@@ -188,7 +229,7 @@ pub(super) fn relabel(core: &mut Core, from: u16, to: u16) {
         return;
     }
     let Some(case) = core.state.case.as_deref() else { return };
-    let word = |value: u16| case.name_of(value).unwrap_or("background").to_owned();
-    let (name, detail) = (format!("Relabel, {}", word(from)), format!("into {}", word(to)));
+    let name = format!("Relabel, {}", case.name_of(from).unwrap_or("background"));
+    let detail = format!("into {}", case.words_of(to).unwrap_or_else(|| "background".to_owned()));
     beside(core, name, move |grid, watch| Ok((ops::relabel(grid, &[from], to, &Guard::all(), watch)?, detail)));
 }

@@ -1,17 +1,17 @@
 //! Many cases, one after another. The next two are read while one is looked at, so that going on is at once.
 
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use jobs::case::{CaseFile, CaseFolder, CaseState, LayerState, ReviewFile};
-use jobs::{Failure, FailureKind, ImportLayerJob, Job, ListedStudy, OpenJob, Report, ReviewJob};
+use jobs::{Failure, FailureKind, ImportLayerJob, Job, ListedStudy, OpenJob, Report, ReviewJob, utc_timestamp};
 
 use crate::apply::news::{failed, sentence};
 use crate::apply::{dialog, mask as layers, open, summary};
 use crate::command::Command;
 use crate::core::Core;
 use crate::link::Purpose;
-use crate::state::{Mode, Queue, QueueCase};
+use crate::state::{Mode, Queue, QueueCase, Recent};
 
 /// Cases read ahead.
 const AHEAD: usize = 2;
@@ -27,8 +27,53 @@ pub(super) fn open_listed(core: &mut Core) {
     cases.sort_by(|a, b| a.name.cmp(&b.name));
     let Some(first) = cases.iter().position(|case| case.refused.is_none()) else { return };
     core.link.cancel_all(|purpose| matches!(purpose, Purpose::Prefetch(_)));
-    core.state.queue = Some(Queue { folder: listing.input.clone(), cases, current: first, since: None });
-    go_to(core, first);
+    let folder = std::path::absolute(&listing.input).unwrap_or_else(|_| listing.input.clone());
+    let before = core.state.recents.queue(&folder).cloned().unwrap_or_default();
+    for case in &mut cases {
+        case.case = before.read.get(&case.name).filter(|path| path.is_dir()).cloned();
+    }
+    let known: Vec<(usize, PathBuf)> = cases.iter().enumerate().filter_map(|(index, case)| Some((index, case.case.clone()?))).collect();
+    let current = cases.iter().position(|case| case.refused.is_none() && case.name == before.current).unwrap_or(first);
+    core.state.queue = Some(Queue { folder: folder.clone(), cases, current, since: None });
+    if known.is_empty() {
+        return go_to(core, current);
+    }
+    core.state.opening = Some(folder.clone());
+    core.tasks.spawn("progress of a queue", move || {
+        let found: Vec<_> = known.into_iter().map(|(index, path)| (index, on_disk(&path))).collect();
+        Box::new(move |core: &mut Core| go_on(core, &folder, found))
+    });
+}
+
+/// Goes on with a queue as far as its cases were on disk: where it was left, or at the first case that is not decided.
+fn go_on(core: &mut Core, folder: &Path, found: Vec<(usize, (Option<CaseFile>, Option<ReviewFile>))>) {
+    let Some(queue) = core.state.queue.as_mut().filter(|queue| queue.folder == folder) else { return };
+    for (index, (file, review)) in found {
+        let Some(case) = queue.cases.get_mut(index) else { continue };
+        case.state = file.map_or(case.state, |file| file.state);
+        case.worst = review.as_ref().and_then(worst);
+    }
+    let is_open = |index: &usize| queue.cases[*index].is_open();
+    let after = (queue.current..queue.cases.len()).chain(0..queue.current).find(is_open);
+    let next = after.unwrap_or(queue.current);
+    go_to(core, next);
+}
+
+/// Puts the queue at the top of the list of recent ones, with how far it is.
+pub(super) fn remember(core: &mut Core) {
+    let Some(queue) = &core.state.queue else { return };
+    let name = queue.folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let recent = Recent {
+        case: queue.folder.clone(),
+        title: format!("Queue: {name}"),
+        subtitle: String::new(),
+        summary: String::new(),
+        state: CaseState::Opened,
+        at: utc_timestamp(SystemTime::now()),
+        queue: Some(queue.progress()),
+    };
+    core.state.recents.remember(recent);
+    core.save_recents();
 }
 
 fn case_of(study: &ListedStudy) -> QueueCase {
@@ -78,10 +123,7 @@ pub(super) fn next_open(core: &mut Core) {
     if !queue.shows(case.folder.path()) {
         return;
     }
-    let is_open = |index: &usize| {
-        let case = &queue.cases[*index];
-        case.refused.is_none() && !matches!(case.state, CaseState::Accepted | CaseState::Rejected)
-    };
+    let is_open = |index: &usize| queue.cases[*index].is_open();
     let next = (queue.current + 1..queue.cases.len()).chain(0..queue.current).find(is_open);
     match next {
         Some(index) => go_to(core, index),
@@ -208,8 +250,12 @@ pub(super) fn reviewed(core: &mut Core, path: &Path) {
     let on_screen = core.state.case.as_ref().filter(|case| case.folder.path() == path);
     match on_screen {
         Some(case) => {
+            let before = entry.state;
             entry.state = case.file.state;
             entry.worst = case.layer().and_then(|layer| layer.review.as_ref()).and_then(worst);
+            if before != entry.state {
+                remember(core);
+            }
         }
         None => {
             let (file, review) = on_disk(path);

@@ -108,10 +108,11 @@ pub(super) fn with_current(core: &mut Core, number: u32, then: impl FnOnce(&mut 
     if records == 0 || known == Some(records) {
         return then(core);
     }
-    let (voxels, target) = (history.grid().voxels().clone(), layer.folder.current_path());
+    let (aside, target) = (history.aside(), layer.folder.current_path());
     core.tasks.spawn("write the mask", move || {
-        let written = write_voxels(&target, &voxels);
-        drop(voxels);
+        let written = write_voxels(&target, aside.grid().voxels());
+        // A stroke that follows need not copy the mask.
+        drop(aside);
         Box::new(move |core: &mut Core| {
             let Some(case) = on_screen(core, &path) else { return };
             match written {

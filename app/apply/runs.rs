@@ -269,11 +269,7 @@ fn remember(core: &mut Core, run: &Run, seconds: f64, failure: Option<&Failure>)
         Some(failure) => Outcome::Failed(sentence(&failure.sentence)),
     };
     let share = if outcome == Outcome::Done { 1.0 } else { run.share() };
-    let known = core.state.recents.cases.iter().find(|recent| recent.case == run.case).map(|recent| recent.title.clone());
-    let title = match &core.state.case {
-        Some(case) if case.folder.path() == run.case => case.file.title.clone(),
-        _ => known.unwrap_or_else(|| "A case".to_owned()),
-    };
+    let title = core.state.title_of(&run.case).unwrap_or("A case").to_owned();
     let (case, model_name, quality) = (run.case.clone(), run.model_name.clone(), run.quality);
     core.state.finished.push(FinishedRun { case, title, model_name, quality, share, seconds, outcome });
 }

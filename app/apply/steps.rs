@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use jobs::utc_timestamp;
-use mask::{Delta, History, MaskError};
+use mask::{Delta, History, Made, MaskError};
 use volume::Region;
 
 use crate::apply::edit::{MARK, with};
@@ -48,12 +48,35 @@ pub(super) fn make(core: &mut Core, change: Pending) -> bool {
             true
         }
         Err(error) => {
-            if error.is_disk_full() {
-                with(core, |edit| edit.pending = Some(change));
-            }
-            refuse(core, &error);
+            not_made(core, change, &error);
             false
         }
+    }
+}
+
+/// Says why a change was not made. What a full disk refuses is kept for [`resume`].
+pub(super) fn not_made(core: &mut Core, change: Pending, error: &MaskError) {
+    if error.is_disk_full() {
+        with(core, |edit| edit.pending = Some(change));
+    }
+    refuse(core, error);
+}
+
+/// Takes in a step of a layer that was written down beside the window.
+pub(super) fn adopt(core: &mut Core, layer: u32, made: Option<Made>) {
+    let Some(made) = made else { return };
+    let shown = core.state.case.as_ref().and_then(|case| case.layer()).is_some_and(|shown| shown.folder.number() == layer);
+    let layer = core.state.case.as_deref_mut().and_then(|case| case.layer_numbered(layer));
+    let Some(layer) = layer else { return };
+    let LayerVoxels::Edited(history) = &mut layer.voxels else { return };
+    match history.adopt(made) {
+        Ok(Some(region)) if shown => {
+            changed(core, region);
+            settle(core);
+        }
+        Ok(Some(region)) => layer.touch(region),
+        Ok(None) => {}
+        Err(error) => refuse(core, &error),
     }
 }
 

@@ -60,6 +60,19 @@ pub(super) fn fit(core: &mut Core) {
     }
 }
 
+/// One voxel of the finer axis of each plane is one pixel of the screen.
+pub(super) fn actual_size(core: &mut Core) {
+    let Some(case) = case(core) else { return };
+    for plane in Plane::ALL {
+        let ([width, height], scale) = case.view.rooms[plane as usize];
+        if width > 0.0 && height > 0.0 {
+            let layout = PlaneLayout::new(&case.file.geometry, plane, Convention::Radiological);
+            let view = &mut case.view.panes[plane as usize];
+            *view = view.one_to_one(&layout, egui::vec2(width, height), scale);
+        }
+    }
+}
+
 /// Follows the pointer.
 pub(super) fn point(core: &mut Core, at_zyx: Option<[f64; 3]>) {
     if let Some(case) = case(core) {

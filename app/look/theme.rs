@@ -202,8 +202,17 @@ fn style(p: &Palette, reduce_motion: bool) -> Style {
     spacing.icon_width_inner = control::RADIO_DOT;
     spacing.icon_spacing = control::ICON_GAP;
     spacing.tooltip_width = layout::TOOLTIP;
-    // Over the rows, which keep the whole width of their panel.
-    spacing.scroll = ScrollStyle { floating: true, floating_allocated_width: 0.0, ..ScrollStyle::thin() };
+    // Over the rows, which keep the whole width of their panel; a track under the bar would be a white line in the light theme.
+    spacing.scroll = ScrollStyle {
+        floating: true,
+        floating_allocated_width: 0.0,
+        dormant_background_opacity: 0.0,
+        active_background_opacity: 0.0,
+        foreground_color: true,
+        dormant_handle_opacity: colour::DISABLED,
+        active_handle_opacity: colour::DISABLED,
+        ..ScrollStyle::thin()
+    };
     style
 }
 

@@ -47,7 +47,7 @@ fn brush(ui: &Ui, scene: &Scene<'_>, placed: &Placed, slice: usize, pos: egui::P
         }
     }
     let erases = (edit.tool == Tool::Erase) != edit.inverted;
-    let target = scene.case.view.selected.and_then(|value| scene.case.name_of(value)).unwrap_or("no structure");
+    let target = scene.case.view.selected.and_then(|value| scene.case.words_of(value)).unwrap_or_else(|| "no structure".to_owned());
     let name = format!("{} {target}", if erases { "−" } else { "+" });
     let mut about = format!("{:.0} mm", edit.size_mm);
     if let Some(voxel) = placed.voxel_at(pos, slice) {

@@ -21,6 +21,10 @@ pub(super) fn show(ui: &mut Ui, scene: &mut Scene<'_>, plane: Plane, rect: Rect,
     let plan = PlaneLayout::new(&case.file.geometry, plane, scene.convention());
     let slice = case.view.cursor_zyx[plan.through.axis_zyx];
     let placed = Placed::new(plan, *case.view.pane(plane), rect, gap::M);
+    let room = (<[f32; 2]>::from(placed.fit_size()), ui.ctx().pixels_per_point());
+    if case.view.rooms[plane as usize] != room {
+        scene.ask(Command::SetRoom(plane, room.0, room.1));
+    }
     let response = ui.interact(rect, Id::unique(("slice pane", plane)), Sense::click_and_drag());
     if response.has_focus() {
         let arrows = EventFilter { vertical_arrows: true, horizontal_arrows: true, ..EventFilter::default() };
@@ -83,7 +87,7 @@ fn describe(ui: &Ui, scene: &mut Scene<'_>, response: &Response, plan: &PlaneLay
     let cursor = case.view.cursor_zyx;
     let unit = if case.file.modality == "CT" { " HU" } else { "" };
     let value = words::signed(f64::from(case.image.value(cursor)), 0);
-    let name = case.name_of(case.label_at(cursor)).unwrap_or("no structure");
+    let name = case.words_of(case.label_at(cursor)).unwrap_or_else(|| "no structure".to_owned());
     let text = format!("{}, slice {} of {count}, {name}, {value}{unit}", plan.plane.name(), slice + 1);
     paint::name(response, Role::Image, &text);
     ui.ctx().accesskit_node_builder(response.id, |node| {

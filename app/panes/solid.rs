@@ -55,7 +55,7 @@ pub(super) fn show(ui: &mut Ui, scene: &mut Scene<'_>, rect: Rect) {
 
 /// What is counted in the header.
 fn caption(scene: &Scene<'_>, shown: usize) -> String {
-    let focus = scene.case.view.selected.filter(|_| scene.mode == Mode::Review).and_then(|value| scene.case.name_of(value));
+    let focus = scene.case.view.selected.filter(|_| scene.mode == Mode::Review).and_then(|value| scene.case.words_of(value));
     let running = scene.state.run.as_ref().is_some_and(|run| run.case == scene.case.folder.path());
     match (focus, shown) {
         (Some(name), 1..) => format!("{name} in focus"),

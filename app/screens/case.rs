@@ -1,6 +1,6 @@
 //! The case screen's frame: structures at the left, tool bar and panes in the middle, the mode's panel at the right.
 
-use eframe::egui::{Area, CentralPanel, Frame, Id, Key, Order, Panel, Rangef, Ui, pos2};
+use eframe::egui::{Area, CentralPanel, Frame, Id, Key, Order, Panel, Rangef, Rect, Ui, UiBuilder, pos2};
 
 use crate::look::theme::{Theme, corners};
 use crate::look::tokens::{Panels, breakpoint, layout};
@@ -14,7 +14,7 @@ pub(super) fn ui(ui: &mut Ui, draw: &mut Draw<'_>, mode: Mode) {
     }
     let panels = breakpoint(ui.ctx().content_rect().width());
     left(ui, draw, mode, panels);
-    right(ui, draw, mode, panels);
+    let right = right(ui, mode, panels);
     toolbar::ui(ui, draw, mode, panels);
     if mode == Mode::Review && draw.state.queue.is_some() {
         queue_strip::panel(ui, draw);
@@ -23,11 +23,26 @@ pub(super) fn ui(ui: &mut Ui, draw: &mut Draw<'_>, mode: Mode) {
     CentralPanel::default().frame(Frame::new().fill(ground)).show(ui, |ui| {
         panes::show(ui, draw.state, mode, draw.panes, draw.commands);
     });
+    // Its place was taken before the panes; Tab comes to it after them.
+    if let Some(rect) = right {
+        let mut child = ui.new_child(UiBuilder::new().id_salt(("right", mode as u8)).max_rect(rect));
+        child.set_clip_rect(rect.intersect(ui.clip_rect()));
+        content(&mut child, draw, mode, panels);
+    }
 }
 
-/// Where the state of the drawer is kept.
-pub(super) fn drawer_id() -> Id {
-    Id::unique("details drawer")
+/// Whether the drawer of a mode is open in narrow windows: from the start where the mode is decided on in it.
+pub(super) fn drawer_is_open(ui: &Ui, mode: Mode) -> bool {
+    ui.data(|data| data.get_temp::<bool>(drawer_id(mode))).unwrap_or(!matches!(mode, Mode::View | Mode::Edit))
+}
+
+/// Opens or closes the drawer of a mode.
+pub(super) fn set_drawer(ui: &Ui, mode: Mode, open: bool) {
+    ui.data_mut(|data| data.insert_temp(drawer_id(mode), open));
+}
+
+fn drawer_id(mode: Mode) -> Id {
+    Id::unique(("details drawer", mode as u8))
 }
 
 /// A side panel whose width a person may change; each breakpoint keeps its own.
@@ -47,7 +62,7 @@ fn left(ui: &mut Ui, draw: &mut Draw<'_>, mode: Mode, panels: Panels) {
             let panel = Panel::left(Id::unique(("worst first", panels.left() as u32)));
             side(panel, panels.left(), ui).show(ui, |ui| review_list::panel(ui, draw));
         }
-        _ if panels == Panels::Narrow => rail(ui, draw),
+        _ if panels == Panels::Narrow => rail(ui, draw, mode),
         _ => {
             let panel = Panel::left(Id::unique(("structures", panels.left() as u32)));
             side(panel, panels.left(), ui).show(ui, |ui| structures::panel(ui, draw));
@@ -55,13 +70,14 @@ fn left(ui: &mut Ui, draw: &mut Draw<'_>, mode: Mode, panels: Panels) {
     }
 }
 
-fn right(ui: &mut Ui, draw: &mut Draw<'_>, mode: Mode, panels: Panels) {
-    let open = ui.data(|data| data.get_temp::<bool>(drawer_id())).unwrap_or_default();
-    if panels.right_is_drawer() && !open {
-        return;
+/// Takes the room of the right panel and gives it back, if there is one.
+fn right(ui: &mut Ui, mode: Mode, panels: Panels) -> Option<Rect> {
+    if panels.right_is_drawer() && !drawer_is_open(ui, mode) {
+        return None;
     }
     let width = if mode == Mode::Edit { layout::EDIT_RIGHT } else { panels.right() };
-    side(Panel::right(Id::unique(("details", width as u32))), width, ui).show(ui, |ui| content(ui, draw, mode, panels));
+    let take = |ui: &mut Ui| ui.allocate_space(ui.available_size()).1;
+    Some(side(Panel::right(Id::unique(("details", width as u32))), width, ui).show(ui, take).inner)
 }
 
 /// What a mode shows at the right.
@@ -76,10 +92,10 @@ fn content(ui: &mut Ui, draw: &mut Draw<'_>, mode: Mode, panels: Panels) {
 }
 
 /// The rail of narrow windows; the list itself comes out over the panes.
-fn rail(ui: &mut Ui, draw: &mut Draw<'_>) {
+fn rail(ui: &mut Ui, draw: &mut Draw<'_>, mode: Mode) {
     let p = Theme::of(ui);
     let panel = Panel::left("structures rail").exact_size(layout::SWATCH_RAIL).resizable(false);
-    let shown = panel.frame(Frame::new().fill(p.bg1)).show(ui, |ui| structures::rail(ui, draw));
+    let shown = panel.frame(Frame::new().fill(p.bg1)).show(ui, |ui| structures::rail(ui, draw, mode == Mode::Review));
     let (rail, asked) = (shown.response.rect, shown.inner);
     let open = Id::unique("structures over the panes");
     let was_open = ui.data(|data| data.get_temp::<bool>(open)).unwrap_or_default();
@@ -94,7 +110,11 @@ fn rail(ui: &mut Ui, draw: &mut Draw<'_>) {
             Frame::new().fill(p.bg1).corner_radius(corners(0.0)).show(ui, |ui| {
                 ui.set_width(Panels::Medium.left());
                 ui.set_height(rail.height());
-                structures::panel(ui, draw);
+                if mode == Mode::Review {
+                    review_list::panel(ui, draw);
+                } else {
+                    structures::panel(ui, draw);
+                }
             });
         });
     }

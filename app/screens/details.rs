@@ -58,7 +58,7 @@ fn section(ui: &mut Ui, title: &str, panels: Panels, contents: impl FnOnce(&mut 
 }
 
 fn structure(ui: &mut Ui, draw: &mut Draw<'_>, case: &Case, value: u16) {
-    let Some(name) = case.name_of(value) else { return };
+    let Some(name) = case.words_of(value) else { return };
     let layer = case.layer();
     let known = layer.and_then(|layer| layer.review.as_ref()?.structures.iter().find(|structure| structure.value == value));
     head_row(ui, |ui| {
@@ -71,7 +71,7 @@ fn structure(ui: &mut Ui, draw: &mut Draw<'_>, case: &Case, value: u16) {
                 tag(ui, Sign::Warn, Some(icons::WARNING), &format!("Certainty {certainty:.2}"));
             }
             ui.with_layout(Layout::left_to_right(eframe::egui::Align::Center), |ui| {
-                ui.add(Words::new(name).size(Type::Section).strong());
+                ui.add(Words::new(&name).size(Type::Section).strong());
             });
         });
     });

@@ -1,10 +1,11 @@
 //! What lies over the screen: keyboard, command list, the name of a new structure, and a question before what cannot be undone.
 
-use eframe::egui::{Align, Key, Layout, Ui};
+use eframe::egui::{Key, Sense, Ui, vec2};
+use jobs::structure_words;
 
 use crate::command::Command;
-use crate::look::tokens::{gap, layout};
-use crate::look::widgets::{Button, Field, Words, dialog};
+use crate::look::tokens::{control, gap, layout};
+use crate::look::widgets::{Button, Field, Words, dialog, trailing};
 use crate::screens::{Draw, keyboard, palette};
 use crate::state::Dialog;
 
@@ -39,12 +40,9 @@ fn new_structure(ui: &mut Ui, draw: &mut Draw<'_>, name: &str) {
                 field.request_focus();
             }
             ui.add_space(gap::S);
-            let known = draw
-                .state
-                .case
-                .as_ref()
-                .and_then(|case| case.table())
-                .is_some_and(|table| table.iter().any(|label| label.name.eq_ignore_ascii_case(typed.trim())));
+            let known = draw.state.case.as_ref().and_then(|case| case.table()).is_some_and(|table| {
+                table.iter().any(|label| structure_words(&label.name).eq_ignore_ascii_case(&structure_words(typed.trim())))
+            });
             let about = if known { "A structure of this name is there; it is put in focus." } else { "It gets the next free colour." };
             ui.add(Words::note(about));
             ui.add_space(gap::M);
@@ -91,13 +89,14 @@ fn confirm(ui: &mut Ui, draw: &mut Draw<'_>, question: &str, action: &str, comma
 /// Primary at the right and Cancel beside it; which one was pressed.
 fn buttons(ui: &mut Ui, action: &str, enabled: bool) -> Option<bool> {
     let mut pressed = None;
-    ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+    let (room, _) = ui.allocate_exact_size(vec2(ui.available_width(), control::LARGE), Sense::hover());
+    trailing(ui, action, room, |ui| {
         ui.spacing_mut().item_spacing.x = gap::S;
-        if ui.add(Button::primary(action).large().key("Enter").enabled(enabled)).clicked() {
-            pressed = Some(true);
-        }
         if ui.add(Button::plain("Cancel").large().key("Esc")).clicked() {
             pressed = Some(false);
+        }
+        if ui.add(Button::primary(action).large().key("Enter").enabled(enabled)).clicked() {
+            pressed = Some(true);
         }
     });
     pressed

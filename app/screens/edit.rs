@@ -4,6 +4,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use eframe::egui::{Align, Context, Frame, Id, Layout, Panel, ScrollArea, Ui};
 use jobs::case::LayerKind;
+use jobs::structure_words;
 use mask::{History, Step};
 
 use crate::command::Command;
@@ -15,7 +16,7 @@ use crate::look::widgets::{
 use crate::look::{Theme, theme};
 use crate::panes::looks;
 use crate::screens::{Draw, edit_rail, history_row, structures, words};
-use crate::state::{Case, Dialog, LayerVoxels, Overwrite, Pane, StrokeShape, Tool};
+use crate::state::{Case, Dialog, LayerVoxels, Overwrite, Pane, StrokeShape, Tool, step_words};
 
 /// Operations of the rail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,8 +124,8 @@ fn draw_into(ui: &mut Ui, draw: &mut Draw<'_>, case: &Case, listed: f32) {
             let known = measured.and_then(|review| review.structures.iter().find(|known| known.value == look.value));
             let value = known.map(structures::volume).unwrap_or_default();
             let (view, selected) = (case.structure(look.value), case.view.selected == Some(look.value));
-            let name = case.name_of(look.value).unwrap_or_default();
-            let row = StructureRow::new(name, look.color, look.pattern).value(&value).selected(selected).shown(view.visible);
+            let name = case.words_of(look.value).unwrap_or_default();
+            let row = StructureRow::new(&name, look.color, look.pattern).value(&value).selected(selected).shown(view.visible);
             let (_, action) = row.locked(view.locked).strong().show(ui);
             match action {
                 Some(RowAction::Select) => draw.ask(Command::Select(Some(look.value))),
@@ -137,7 +138,7 @@ fn draw_into(ui: &mut Ui, draw: &mut Draw<'_>, case: &Case, listed: f32) {
     });
     // Its sign stands under the swatches.
     Frame::new().inner_margin(theme::margin(0.0, gap::XXS)).show(ui, |ui| {
-        if ui.add(Button::quiet("New structure").icon(icons::ADD)).clicked() {
+        if ui.add(Button::quiet("New structure").icon(icons::ADD).accent()).clicked() {
             draw.ask(Command::ShowDialog(Dialog::NewStructure(String::new())));
         }
     });
@@ -254,7 +255,7 @@ fn at_work(ui: &mut Ui, draw: &mut Draw<'_>, working: &str) {
 }
 
 fn settings(ui: &mut Ui, draw: &mut Draw<'_>, case: &Case, operation: Operation) {
-    section_head(ui, operation.name(), case.view.selected.and_then(|value| case.name_of(value)));
+    section_head(ui, operation.name(), case.view.selected.and_then(|value| case.words_of(value)).as_deref());
     let edit = &case.edit;
     let mut done = false;
     let mut act = |ui: &mut Ui, text: &str, command: Command| {
@@ -305,12 +306,10 @@ fn settings(ui: &mut Ui, draw: &mut Draw<'_>, case: &Case, operation: Operation)
 /// All of the structure in focus becomes another one.
 fn turn_into(ui: &mut Ui, draw: &mut Draw<'_>, case: &Case) {
     let Some(from) = case.view.selected else { return };
-    let others: Vec<(u16, &str)> = case
-        .table()
-        .map(|table| table.iter().filter(|label| label.value != from).map(|label| (label.value, label.name.as_str())).collect())
-        .unwrap_or_default();
+    let labels = case.table().into_iter().flat_map(|table| table.iter()).filter(|label| label.value != from);
+    let others: Vec<(u16, String)> = labels.map(|label| (label.value, structure_words(&label.name))).collect();
     let mut names = vec!["choose"];
-    names.extend(others.iter().map(|(_, name)| *name));
+    names.extend(others.iter().map(|(_, name)| name.as_str()));
     if let Some(index) = select(ui, "Turn into", 0, &names)
         && let Some((to, _)) = index.checked_sub(1).and_then(|at| others.get(at))
     {
@@ -359,7 +358,7 @@ fn history(ui: &mut Ui, draw: &mut Draw<'_>, case: &Case) {
     for (at, step) in steps.iter().enumerate().rev().take(MOST_STEPS) {
         let about = about(history, step, case);
         let time = local_clock(step.time_utc_ms);
-        let response = history_row::row(ui, sign_of(&step.name), &step.name, &about, &time, at + 1 == done, at < done);
+        let response = history_row::row(ui, sign_of(&step.name), &step_words(&step.name), &about, &time, at + 1 == done, at < done);
         if response.clicked() {
             draw.ask(Command::JumpTo(at + 1));
         }

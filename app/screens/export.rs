@@ -2,7 +2,7 @@
 
 use eframe::egui::{Align, Frame, Layout, Panel, ScrollArea, Ui};
 use jobs::case::{Decision, LayerState, StructureReview, Swap};
-use jobs::{ExportKind, ExportReport};
+use jobs::{ExportKind, ExportReport, structure_words};
 
 use crate::apply::export::{name, stem};
 use crate::command::Command;
@@ -104,7 +104,8 @@ fn checks(ui: &mut Ui, case: &Case) {
         state_row(ui, Sign::Neutral, text, "");
         return;
     }
-    let swapped: Vec<&str> = there.iter().filter(|known| known.swap == Swap::Swapped).map(|known| known.name.as_str()).collect();
+    let swapped = there.iter().filter(|known| known.swap == Swap::Swapped);
+    let swapped: Vec<String> = swapped.map(|known| structure_words(&known.name)).collect();
     match swapped.as_slice() {
         [] => state_row(ui, Sign::Ok, "Left and right checked", ""),
         names => state_row(ui, Sign::Warn, &format!("Left and right look swapped: {}", names.join(", ")), ""),

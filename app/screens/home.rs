@@ -14,7 +14,7 @@ use crate::look::widgets::{Button, Ink, ListRow, Words, drop_zone, page, table, 
 use crate::look::{Theme, icons, paint};
 use crate::screens::segment::quality_name;
 use crate::screens::{Draw, shell, words};
-use crate::state::{EngineStatus, FinishedRun, Outcome, Recent, SettingsPage};
+use crate::state::{EngineStatus, FinishedRun, Outcome, Progress, Recent, SettingsPage};
 
 /// Size of a case's picture in the list.
 const PICTURE: [f32; 2] = [control::LIST_ROW, control::LARGE + gap::XS];
@@ -116,8 +116,8 @@ fn device(ui: &mut Ui, draw: &mut Draw<'_>) {
             let about = match &state.device {
                 None => "Looking at this machine's devices…".to_owned(),
                 Some(device) => adapter_of(device).map_or_else(
-                    || format!("{} threads · masks agree with those from a GPU", device.threads),
-                    |adapter| format!("{} · {}", words::backend(&adapter.backend), adapter.kind),
+                    || format!("{} · masks agree with those from a GPU", host(device)),
+                    |adapter| about_adapter(device, adapter),
                 ),
             };
             ui.add(Words::new(&about).ink(Ink::Label));
@@ -134,6 +134,19 @@ fn last_run(ui: &mut Ui, finished: &[FinishedRun]) {
     ui.with_layout(Layout::right_to_left(Align::Center), |ui| ui.add(Words::small(&text)));
 }
 
+/// "8 threads, 15.6 GB memory".
+fn host(device: &DoctorReport) -> String {
+    let memory = device.main_memory_mib.map(|mib| format!(", {} memory", words::memory(mib))).unwrap_or_default();
+    format!("{} threads{memory}", device.threads)
+}
+
+/// "Vulkan · integrated, shares 15.6 GB with the processor". What a card has of its own, no driver says the same way everywhere.
+fn about_adapter(device: &DoctorReport, adapter: &AdapterSummary) -> String {
+    let shared = device.main_memory_mib.filter(|_| adapter.kind == "integrated");
+    let shared = shared.map(|mib| format!(", shares {} with the processor", words::memory(mib))).unwrap_or_default();
+    format!("{} · {}{shared}", words::backend(&adapter.backend), adapter.kind)
+}
+
 /// The adapter runs are made on; none with the CPU engine.
 fn adapter_of(device: &DoctorReport) -> Option<&AdapterSummary> {
     device.adapters.iter().find(|adapter| device.chosen.contains(&adapter.name))
@@ -147,7 +160,7 @@ fn no_gpu(ui: &mut Ui, draw: &mut Draw<'_>, device: &DoctorReport) {
         }
         ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
             ui.add(Words::new("No usable GPU found").strong());
-            let about = format!("Using the CPU engine: {} threads", device.threads);
+            let about = format!("Using the CPU engine: {}", host(device));
             ui.add(Words::new(&about).ink(Ink::Label));
             tag(ui, Sign::Warn, None, "Slower");
             last_run(ui, &draw.state.finished);
@@ -176,12 +189,18 @@ fn recents(ui: &mut Ui, draw: &mut Draw<'_>) {
     let now = SystemTime::now();
     table(ui, |ui| {
         for (i, recent) in draw.state.recents.cases.iter().enumerate() {
-            let picture = draw.pictures.of(ui.ctx(), &recent.case.join("thumb.png"));
-            let about = [recent.subtitle.as_str(), recent.summary.as_str()].into_iter().filter(|text| !text.is_empty());
-            let about = about.collect::<Vec<_>>().join(" · ");
-            let (sign, word) = state_words(recent);
+            let case = recent.queue.as_ref().map_or(Some(recent.case.as_path()), Progress::current_case);
+            let picture = case.and_then(|case| draw.pictures.of(ui.ctx(), &case.join("thumb.png")));
+            let (about, sign, word) = match &recent.queue {
+                Some(queue) => (progress_words(queue), Sign::Accent, format!("{} of {}", queue.decided(), queue.cases)),
+                None => {
+                    let about = [recent.subtitle.as_str(), recent.summary.as_str()].into_iter().filter(|text| !text.is_empty());
+                    let (sign, word) = state_words(recent);
+                    (about.collect::<Vec<_>>().join(" · "), sign, word.to_owned())
+                }
+            };
             let when = words::ago(&recent.at, now);
-            let mut row = ListRow::new(&recent.title).about(&about).tag(sign, word).value(&when).picture(picture.as_ref(), PICTURE);
+            let mut row = ListRow::new(&recent.title).about(&about).tag(sign, &word).value(&when).picture(picture.as_ref(), PICTURE);
             if i == 0 {
                 row = row.first();
             }
@@ -189,10 +208,19 @@ fn recents(ui: &mut Ui, draw: &mut Draw<'_>) {
                 row = row.last();
             }
             if ui.add(row).clicked() {
-                draw.commands.push(Command::OpenCase(recent.case.clone()));
+                let again = if recent.queue.is_some() { Command::ReopenQueue } else { Command::OpenCase };
+                draw.commands.push(again(recent.case.clone()));
             }
         }
     });
+}
+
+/// "50 cases · 31 accepted, 2 flagged".
+fn progress_words(queue: &Progress) -> String {
+    let counts = [(queue.accepted, "accepted"), (queue.rejected, "rejected"), (queue.flagged, "flagged")];
+    let counts: Vec<String> = counts.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
+    let cases = words::counted(queue.cases, "case", "cases");
+    if counts.is_empty() { format!("{cases} · none decided yet") } else { format!("{cases} · {}", counts.join(", ")) }
 }
 
 fn state_words(recent: &Recent) -> (Sign, &'static str) {

@@ -65,7 +65,7 @@ fn computer(ui: &mut Ui, state: &State) {
             let Some((_, needed, free)) = state.run.as_ref().and_then(|run| run.device.as_ref()) else { return };
             ui.add_space(gap::XS);
             let text = match free {
-                Some(free) => format!("This run takes {} of {} free", words::memory(*needed), words::memory(*free)),
+                Some(free) => format!("This run takes {} free", words::memory_of(*needed, *free)),
                 None => format!("This run takes {}", words::memory(*needed)),
             };
             ui.add(Words::small(&text).ink(Ink::Caption));
@@ -142,8 +142,8 @@ fn running(ui: &mut Ui, draw: &mut Draw<'_>, run: &Run, last: bool) {
     let stopped = draw.state.engine == EngineStatus::Stopped;
     let kept = if stopped { ", kept" } else { "" };
     let about = format!("{} · {tiles}{kept}", quality_name(run.quality));
-    let known = draw.state.recents.cases.iter().find(|recent| recent.case == run.case);
-    let title = known.map_or_else(|| run.model_name.clone(), |case| format!("{}, {}", case.title, run.model_name));
+    let known = draw.state.title_of(&run.case);
+    let title = known.map_or_else(|| run.model_name.clone(), |title| format!("{title}, {}", run.model_name));
     row(ui, (&title, &about), state, run.share(), (&time, last), |ui| {
         if stopped {
             if ui.add(Button::plain("Restart and continue")).clicked() {

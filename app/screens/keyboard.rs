@@ -1,6 +1,6 @@
 //! The keyboard page: every key, in groups, with a filter.
 
-use eframe::egui::{Align, Layout, Ui, vec2};
+use eframe::egui::{Align, Layout, Rect, ScrollArea, Ui, UiBuilder, vec2};
 
 use crate::command::Command;
 use crate::look::tokens::{Panels, Type, breakpoint, control, gap, layout};
@@ -28,11 +28,14 @@ pub(super) fn show(ui: &mut Ui, draw: &mut Draw<'_>) {
         let text = ui.data(|data| data.get_temp::<String>(id)).unwrap_or_default();
         let foot = vec2(ui.available_width(), control::TARGET);
         let height = ui.available_height() - gap::S - foot.y;
-        eframe::egui::ScrollArea::vertical().max_height(height).show(ui, |ui| {
-            // Off the scroll bar, which would cover the last key.
-            ui.set_max_width(ui.available_width() - gap::XS);
+        // The scroll bar lies in the margin of the dialog: it would cover the last key, and cut it.
+        let room = Rect::from_min_size(ui.cursor().min, vec2(foot.x + gap::L, height));
+        let mut child = ui.new_child(UiBuilder::new().max_rect(room));
+        let shown = ScrollArea::vertical().auto_shrink([false, true]).max_height(height).show(&mut child, |ui| {
+            ui.set_max_width(foot.x);
             groups(ui, &text);
         });
+        ui.allocate_space(vec2(foot.x, shown.content_size.y.min(height)));
         ui.add_space(gap::S);
         let mut to_settings = false;
         ui.allocate_ui_with_layout(foot, Layout::left_to_right(Align::Center), |ui| {

@@ -26,7 +26,7 @@ mod toolbar;
 pub(crate) mod words;
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use eframe::egui;
 
@@ -46,6 +46,17 @@ pub(crate) struct Screens {
     toasts: Toasts,
     told: usize,
     device: DeviceWatch,
+    /// Pictures that were taken since the last frame.
+    taken: Arc<Mutex<Vec<Command>>>,
+}
+
+/// The part of a picture in a rectangle given in points, as far as the picture reaches.
+fn cut(whole: &egui::ColorImage, rect: egui::Rect, scale: f32) -> egui::ColorImage {
+    let [width, height] = whole.size;
+    let pixel = |points: f32, most: usize| ((points * scale).round().max(0.0) as usize).min(most);
+    let (left, right) = (pixel(rect.left(), width), pixel(rect.right(), width));
+    let (top, bottom) = (pixel(rect.top(), height), pixel(rect.bottom(), height));
+    whole.region_by_pixels([left, top], [right.saturating_sub(left), bottom.saturating_sub(top)])
 }
 
 /// What a screen draws with.
@@ -73,7 +84,7 @@ impl Screens {
         let device = context.wgpu_render_state.as_ref().map(attach).unwrap_or_default();
         let ctx = context.egui_ctx.clone();
         let panes = Panes::new(Arc::new(move || ctx.request_repaint()));
-        Self { pictures: Pictures::default(), panes, theme: None, toasts: Toasts::default(), told: 0, device }
+        Self { pictures: Pictures::default(), panes, theme: None, toasts: Toasts::default(), told: 0, device, taken: Arc::default() }
     }
 
     /// Whether the device that all is drawn with is still there.
@@ -89,6 +100,7 @@ impl Screens {
             self.theme = Some(theme);
         }
         theme.apply_scale(ui.ctx());
+        commands.append(&mut self.taken.lock().unwrap_or_else(PoisonError::into_inner));
         let mut draw = Draw { state, pictures: &mut self.pictures, panes: &mut self.panes, commands };
         shell::around(ui, &mut draw, |ui, draw| match draw.state.screen {
             Screen::Home => home::ui(ui, draw),
@@ -110,6 +122,14 @@ impl Screens {
         self.toasts.show(ctx);
     }
 
-    /// Saves a picture of the panes at the next frame.
-    pub(crate) fn save_picture(&mut self, _ctx: &egui::Context, _path: PathBuf) {}
+    /// Takes a picture of the panes, letters and scale bars in them; it is there some frames later.
+    pub(crate) fn save_picture(&mut self, ctx: &egui::Context, path: PathBuf) {
+        let (taken, again) = (Arc::clone(&self.taken), ctx.clone());
+        let (rect, scale) = (self.panes.rect, ctx.pixels_per_point());
+        ctx.request_screenshot(move |window| {
+            let panes = Arc::new(cut(&window, rect, scale));
+            taken.lock().unwrap_or_else(PoisonError::into_inner).push(Command::KeepPicture(path, panes));
+            again.request_repaint();
+        });
+    }
 }

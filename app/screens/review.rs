@@ -1,8 +1,8 @@
 //! The right panel of Review: why a structure is in its place, its measures, a note, and the decision.
 
 use eframe::egui::{Align, Frame, Layout, Panel, ScrollArea, Sense, Ui, vec2};
-use jobs::ComparedStructure;
 use jobs::case::{Decision, StructureReview, Swap};
+use jobs::{ComparedStructure, structure_words};
 
 use crate::command::Command;
 use crate::look::icons;
@@ -64,7 +64,7 @@ fn head(ui: &mut Ui, draw: &Draw<'_>, case: &Case, known: &StructureReview, (at,
             let sign = review_list::sign_of_score(known.score);
             tag(ui, sign, (sign == Sign::Warn).then_some(icons::WARNING), &format!("{:.2}", known.score));
             ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
-                ui.add(Words::new(&known.name).size(Type::Section).strong());
+                ui.add(Words::new(&structure_words(&known.name)).size(Type::Section).strong());
             });
         });
     });
@@ -129,7 +129,7 @@ fn measures(ui: &mut Ui, case: &Case, known: &StructureReview, there: &[&Structu
     let least = if known.cut_by_edge { "≥ " } else { "" };
     fact(ui, "Largest diameter", &format!("{least}{:.1} mm", known.largest_diameter_mm));
     if let Some(other) = partner(known, there) {
-        fact(ui, &other.name, &format!("{} mL", structures::volume(other)));
+        fact(ui, &structure_words(&other.name), &format!("{} mL", structures::volume(other)));
     }
     comparison(ui, case, known);
 }
@@ -170,7 +170,7 @@ fn note(ui: &mut Ui, draw: &mut Draw<'_>, case: &Case, known: &StructureReview) 
     });
     ui.add_space(gap::S);
     let mut text = known.note.clone();
-    let name = format!("Note about {}", known.name);
+    let name = format!("Note about {}", structure_words(&known.name));
     let field = ui.add(Field::new(&name, &mut text).hint("What the next reader should know").lines(NOTE_LINES));
     if field.changed() {
         draw.ask(Command::SetNote(text));

@@ -2,6 +2,7 @@
 
 use eframe::egui::{Align2, Frame, Panel, Rect, Response, Role, ScrollArea, Sense, Ui, pos2, vec2};
 use jobs::case::{Decision, StructureReview};
+use jobs::structure_words;
 
 use crate::command::Command;
 use crate::look::icons::{self, Icon};
@@ -101,12 +102,13 @@ fn row(ui: &mut Ui, known: &StructureReview, look: &Look, selected: bool) -> Res
     paint::rule_below(ui.painter(), rect, p.line1);
     focus::ring_inside(ui, &response);
     let (_, _, word) = sign_of_decision(known.decision);
-    paint::name_on(&response, Role::ListBoxOption, selected, &known.name);
+    let name = structure_words(&known.name);
+    paint::name_on(&response, Role::ListBoxOption, selected, &name);
     ui.ctx().accesskit_node_builder(response.id, |node| {
         node.set_selected(selected);
         node.set_value(format!("{:.2}, {word}", known.score));
     });
-    if elided { response.on_hover_text(format!("{}\n{}", known.name, known.reason)) } else { response }
+    if elided { response.on_hover_text(format!("{name}\n{}", known.reason)) } else { response }
 }
 
 fn paint_row(ui: &Ui, p: &Palette, rect: Rect, known: &StructureReview, look: &Look, selected: bool) -> bool {
@@ -124,7 +126,7 @@ fn paint_row(ui: &Ui, p: &Palette, rect: Rect, known: &StructureReview, look: &L
     let line_of = |y: f32, right: f32| Rect::from_min_max(pos2(left, y), pos2(right, y));
     paint::place(painter, line_of(middle, right), Align2::RIGHT_CENTER, &score);
     let room = right - score.size().x - gap::S - left;
-    let name = paint::line_of(ui, &known.name, Type::Body.weight(selected), p.text1, room);
+    let name = paint::line_of(ui, &structure_words(&known.name), Type::Body.weight(selected), p.text1, room);
     paint::place(painter, line_of(middle, right), Align2::LEFT_CENTER, &name);
     let below = middle + (Type::Body.line() + Type::Small.line()) * line::HALF;
     let reason = paint::line_of(ui, &known.reason, Type::Small.regular(), if selected { p.text2 } else { p.text3 }, right - left);

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use eframe::egui::{Frame, Panel, ScrollArea, Ui};
-use jobs::{Estimate, EstimateReport, Fit, ModelCard, Quality, Stage};
+use jobs::{Estimate, EstimateReport, Fit, ModelCard, Quality, Stage, structure_words};
 
 use crate::command::Command;
-use crate::look::tokens::{State as Sign, Type, control, gap};
+use crate::look::tokens::{Panels, State as Sign, Type, control, gap};
 use crate::look::widgets::notices::note;
 use crate::look::widgets::progress::legend;
 use crate::look::widgets::{
@@ -183,7 +183,9 @@ fn model(ui: &mut Ui, draw: &mut Draw<'_>, card: &ModelCard, is_chosen: bool) {
     let modality = if card.modality.is_empty() { "modality not stated" } else { &card.modality };
     let size = words::bytes(card.bytes);
     let structures = counted(card.labels.len(), "structure", "structures");
-    let about = [Some(modality), Some(&structures), Some(&size), card.licence.as_deref()];
+    // Half a licence may be another one; in narrower panels the size goes first.
+    let size = (ui.available_width() > Panels::Medium.right()).then_some(size.as_str());
+    let about = [Some(modality), Some(&structures), size, card.licence.as_deref()];
     let about = about.into_iter().flatten().collect::<Vec<_>>().join(" · ");
     let fits = format!("Fits this {}", if card.modality.is_empty() { "scan" } else { &card.modality });
     let mut shown = RadioCard::new(is_chosen, &card.name, &about);
@@ -281,7 +283,8 @@ fn memory(ui: &mut Ui, state: &State) {
     };
     let needed = estimate.needed_mib;
     let right = match report.available_mib {
-        Some(free) => format!("{} of {} free", words::memory(needed), words::memory(free)),
+        Some(free) if needed > free => format!("needs {}, {} free", words::part_of(needed, free), words::memory(free)),
+        Some(free) => format!("{} free", words::memory_of(needed, free)),
         None => format!("needs {}", words::memory(needed)),
     };
     section_head(ui, title, Some(&right));
@@ -293,9 +296,10 @@ fn memory(ui: &mut Ui, state: &State) {
         ui.add_space(gap::XS);
         ui.horizontal(|ui| {
             ui.spacing_mut().item_spacing.x = gap::M;
-            legend(ui, Sign::Neutral, &format!("In use {}", words::memory(in_use)));
+            // One unit for all three, said once: the line has to fit the narrowest panel.
+            legend(ui, Sign::Neutral, &format!("In use {}", words::part_of(in_use, total)));
             let sign = if needed <= free { Sign::Accent } else { Sign::Warn };
-            legend(ui, sign, &format!("This run {}", words::memory(needed)));
+            legend(ui, sign, &format!("This run {}", words::part_of(needed, total)));
             ui.add(Words::small(&format!("of {}", words::memory(total))));
         });
     }
@@ -303,7 +307,7 @@ fn memory(ui: &mut Ui, state: &State) {
         ui.add_space(gap::XS);
         let main = report.main_available_mib.map_or_else(
             || format!("Main memory: {}", words::memory(report.main_needed_mib)),
-            |free| format!("Main memory: {} of {} free", words::memory(report.main_needed_mib), words::memory(free)),
+            |free| format!("Main memory: {} free", words::memory_of(report.main_needed_mib, free)),
         );
         ui.add(Words::small(&main).ink(Ink::Caption));
     }
@@ -349,7 +353,7 @@ fn structures(ui: &mut Ui, draw: &mut Draw<'_>) {
     for (value, name) in &card.labels {
         let on = kept.contains(value);
         // A run without any structure makes no mask.
-        if checkbox(ui, on, name, None, None).clicked() && (!on || kept.len() > 1) {
+        if checkbox(ui, on, &structure_words(name), None, None).clicked() && (!on || kept.len() > 1) {
             let kept = every.iter().copied().filter(|other| if other == value { !on } else { kept.contains(other) }).collect();
             draw.ask(Command::KeepStructures(Some(kept)));
         }

@@ -42,13 +42,13 @@ fn top(ui: &mut Ui, draw: &mut Draw<'_>) {
         },
         |ui| {
             if in_case {
-                jobs_button(ui, state, &mut asked);
                 device_chip(ui, state, panels, &mut asked);
+                jobs_button(ui, state, &mut asked);
             } else if state.screen == Screen::Home {
-                bar_rule(ui);
                 if ui.add(Button::quiet("Jobs").icon(icons::JOBS)).clicked() {
                     asked.push(Command::Show(Screen::Jobs));
                 }
+                bar_rule(ui);
             }
         },
     );
@@ -109,10 +109,14 @@ fn device_chip(ui: &mut Ui, state: &State, panels: Panels, asked: &mut Vec<Comma
         (EngineStatus::Starting, _) => ("Engine starting".to_owned(), "Starting".to_owned()),
         _ => (format!("{name} · ready"), "Ready".to_owned()),
     };
-    let icon = if state.engine == EngineStatus::Stopped { icons::ERROR } else { icons::CHIP };
+    let (icon, sign) = match (&state.engine, &state.run) {
+        (EngineStatus::Stopped, _) => (icons::ERROR, Sign::Err),
+        (_, Some(_)) => (icons::CHIP, Sign::Accent),
+        _ => (icons::CHIP, Sign::Neutral),
+    };
     // The modes in the middle leave less room in narrower windows.
     let shown = if panels == Panels::Wide { &text } else { &short };
-    if ui.add(Button::chip(shown).icon(icon)).on_hover_text(&text).clicked() {
+    if ui.add(Button::chip(shown).icon(icon).sign(sign)).on_hover_text(&text).clicked() {
         asked.push(Command::ShowSettings(SettingsPage::Device));
     }
 }
@@ -205,9 +209,9 @@ fn pointer(state: &State) -> Option<String> {
     let value = f64::from(case.image.value(voxel));
     let digits = if value == value.trunc() { 0 } else { 2 };
     let mut text = format!("{place} mm  ·  {}{unit}", words::signed(value, digits));
-    if let Some(name) = case.name_of(case.label_at(voxel)) {
+    if let Some(name) = case.words_of(case.label_at(voxel)) {
         text.push_str("  ·  ");
-        text.push_str(name);
+        text.push_str(&name);
     }
     Some(text)
 }

@@ -2,6 +2,7 @@
 
 use eframe::egui::{Frame, Key, Layout, Panel, Popup, ScrollArea, Ui, vec2};
 use jobs::case::{LayerKind, LayerState, StructureReview};
+use jobs::structure_words;
 
 use crate::command::Command;
 use crate::look::tokens::{control, gap};
@@ -33,10 +34,10 @@ pub(super) fn panel(ui: &mut Ui, draw: &mut Draw<'_>) {
     rule(ui);
     if rows.is_empty() {
         let text = match case.layer() {
-            None => "Structures appear after the first run",
-            Some(layer) if layer.file.state == LayerState::Running => "Structures appear as they are found",
-            Some(_) if case.view.filter.is_empty() => "This mask is empty",
-            Some(_) => "No structure of this name",
+            None => "Structures appear here after the first run, or when you draw one in Edit.",
+            Some(layer) if layer.file.state == LayerState::Running => "Structures appear here as they are found.",
+            Some(_) if case.view.filter.is_empty() => "This mask is empty.",
+            Some(_) => "No structure of this name.",
         };
         empty(ui, text);
         return;
@@ -49,8 +50,8 @@ pub(super) fn panel(ui: &mut Ui, draw: &mut Draw<'_>) {
     });
 }
 
-/// Only swatches, in narrow windows. Whether the whole list was asked for.
-pub(super) fn rail(ui: &mut Ui, draw: &mut Draw<'_>) -> bool {
+/// Only swatches, in narrow windows; worst first in Review. Whether the whole list was asked for.
+pub(super) fn rail(ui: &mut Ui, draw: &mut Draw<'_>, worst_first: bool) -> bool {
     let Some(case) = &draw.state.case else { return false };
     ui.spacing_mut().item_spacing.y = 0.0;
     let mut asked = false;
@@ -60,7 +61,11 @@ pub(super) fn rail(ui: &mut Ui, draw: &mut Draw<'_>) -> bool {
         ui.add_space(gap::S);
     });
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
-        for row in rows(case, draw) {
+        let mut rows = rows(case, draw);
+        if let Some(review) = case.layer().and_then(|layer| layer.review.as_ref()).filter(|_| worst_first) {
+            rows.sort_by_key(|row| review.structures.iter().position(|known| known.value == row.look.value));
+        }
+        for row in rows {
             let shown = case.structure(row.look.value).visible;
             let selected = case.view.selected == Some(row.look.value);
             let response = swatch_rail_row(ui, &row.name, row.look.color, row.look.pattern, selected, shown);
@@ -90,14 +95,16 @@ fn rows(case: &Case, draw: &mut Draw<'_>) -> Vec<Row> {
     looks(case, &draw.state.settings)
         .into_iter()
         .filter_map(|look| {
-            let name = layer.file.table.get(look.value)?.name.clone();
+            let stored = &layer.file.table.get(look.value)?.name;
+            let name = structure_words(stored);
             let known = measured(look.value);
             let present = match &so_far {
                 Some(found) => found.contains(&look.value),
                 None => !only_present || known.is_some_and(|structure| structure.voxels > 0),
             };
             let value = if case.structure(look.value).visible { known.map(volume).unwrap_or_default() } else { "hidden".to_owned() };
-            (present && name.to_lowercase().contains(&wanted)).then_some(Row { look, name, value })
+            let meant = [name.to_lowercase(), stored.to_lowercase()].iter().any(|name| name.contains(&wanted));
+            (present && meant).then_some(Row { look, name, value })
         })
         .collect()
 }

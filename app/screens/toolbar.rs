@@ -1,12 +1,12 @@
 //! The tool bar above the panes.
 
-use eframe::egui::{Align, Layout as Across, Popup, Ui};
+use eframe::egui::{Popup, Ui};
 
 use crate::command::Command;
 use crate::look::icons;
 use crate::look::tokens::{Panels, State as Sign, control, gap, layout};
 use crate::look::widgets::bars::bar_rule;
-use crate::look::widgets::{Button, IconButton, Segment, menu_item, segmented, tag, tool_bar};
+use crate::look::widgets::{Button, IconButton, Segment, menu_item, segmented, tag, tool_bar, trailing};
 use crate::panes::grey;
 use crate::render::plane::Plane;
 use crate::screens::{Draw, case};
@@ -65,27 +65,28 @@ pub(super) fn ui(ui: &mut Ui, draw: &mut Draw<'_>, mode: Mode, panels: Panels) {
         if undoes && panels == Panels::Wide {
             history(ui, draw, case, panels);
         }
-        ui.with_layout(Across::right_to_left(Align::Center), |ui| {
-            if panels.right_is_drawer() {
-                let open = ui.data(|data| data.get_temp::<bool>(case::drawer_id())).unwrap_or_default();
-                if ui.add(Button::quiet("Details").in_bar().icon(icons::DETAILS).on(open)).clicked() {
-                    ui.data_mut(|data| data.insert_temp(case::drawer_id(), !open));
-                }
+        let room = ui.available_rect_before_wrap();
+        trailing(ui, "tool bar", room, |ui| {
+            if undoes && panels != Panels::Wide {
+                history(ui, draw, case, panels);
             }
             if panels.right_is_drawer()
                 && let Some(working) = &case.edit.working
             {
+                tag(ui, Sign::Accent, None, working);
                 if ui.add(Button::quiet("Stop").in_bar().icon(icons::STOP).key("Esc")).clicked() {
                     draw.ask(Command::StopWork);
                 }
-                tag(ui, Sign::Accent, None, working);
             } else if mode == Mode::Edit
                 && let Some(layer) = case.layer()
             {
                 tag(ui, Sign::Neutral, None, &format!("Layer: {}", layer.file.name));
             }
-            if undoes && panels != Panels::Wide {
-                history(ui, draw, case, panels);
+            if panels.right_is_drawer() {
+                let open = case::drawer_is_open(ui, mode);
+                if ui.add(Button::quiet("Details").in_bar().icon(icons::DETAILS).on(open)).clicked() {
+                    case::set_drawer(ui, mode, !open);
+                }
             }
         });
     });
@@ -171,16 +172,13 @@ fn slabs(ui: &mut Ui, draw: &mut Draw<'_>, case: &Case) {
     });
 }
 
-/// Undo and redo. In a layout that runs from the right they are added the other way round.
+/// Undo and redo.
 fn history(ui: &mut Ui, draw: &mut Draw<'_>, case: &Case, panels: Panels) {
     let (done, steps) = match case.layer().map(|layer| &layer.voxels) {
         Some(LayerVoxels::Edited(history)) => (history.done(), history.steps().len()),
         _ => (0, 0),
     };
-    let mut actions = [(icons::UNDO, "Undo", done > 0, Command::Undo), (icons::REDO, "Redo", done < steps, Command::Redo)];
-    if ui.layout().prefer_right_to_left() {
-        actions.reverse();
-    }
+    let actions = [(icons::UNDO, "Undo", done > 0, Command::Undo), (icons::REDO, "Redo", done < steps, Command::Redo)];
     for (sign, name, enabled, command) in actions {
         if action(ui, panels, sign, name, None, enabled) {
             draw.ask(command);

@@ -29,12 +29,27 @@ pub(crate) fn memory(mib: u64) -> String {
     if mib >= 1024 { format!("{:.1} GB", mib as f64 / 1024.0) } else { format!("{mib} MB") }
 }
 
-/// Bytes as "4.2 MB" or "6 KB".
+/// A part of so many mebibytes in the unit of the whole: "2.3" of 8 GB. What would be "0.0" says its own: "32 MB".
+pub(crate) fn part_of(mib: u64, whole: u64) -> String {
+    match (mib, whole) {
+        (1..52, 1024..) => memory(mib),
+        (_, 1024..) => format!("{:.1}", mib as f64 / 1024.0),
+        _ => mib.to_string(),
+    }
+}
+
+/// Mebibytes of so many as "2.3 of 4.1 GB".
+pub(crate) fn memory_of(mib: u64, whole: u64) -> String {
+    format!("{} of {}", part_of(mib, whole), memory(whole))
+}
+
+/// Bytes as "4.2 MB", "125 MB" or "6 KB".
 pub(crate) fn bytes(bytes: u64) -> String {
     match bytes {
         0..1000 => format!("{bytes} B"),
         1000..1_000_000 => format!("{} KB", bytes / 1000),
-        1_000_000..1_000_000_000 => format!("{:.1} MB", bytes as f64 / 1e6),
+        1_000_000..100_000_000 => format!("{:.1} MB", bytes as f64 / 1e6),
+        100_000_000..1_000_000_000 => format!("{:.0} MB", bytes as f64 / 1e6),
         _ => format!("{:.1} GB", bytes as f64 / 1e9),
     }
 }
@@ -134,7 +149,10 @@ mod tests {
         assert_eq!(duration(7500.0), "2 h 5 min");
         assert_eq!((time_left(68.4), time_left(8.4), time_left(1234.0)), ("1 min 10 s".into(), "8 s".into(), "21 min".into()));
         assert_eq!((memory(2355), memory(310)), ("2.3 GB".into(), "310 MB".into()));
-        assert_eq!((bytes(4_200_000), bytes(6100)), ("4.2 MB".into(), "6 KB".into()));
+        assert_eq!((memory_of(2355, 4200), memory_of(310, 2355)), ("2.3 of 4.1 GB".into(), "0.3 of 2.3 GB".into()));
+        assert_eq!((memory_of(310, 900), part_of(310, 900)), ("310 of 900 MB".into(), "310".into()));
+        assert_eq!((memory_of(32, 4200), part_of(0, 4200), part_of(52, 4200)), ("32 MB of 4.1 GB".into(), "0.0".into(), "0.1".into()));
+        assert_eq!((bytes(4_200_000), bytes(6100), bytes(125_000_000)), ("4.2 MB".into(), "6 KB".into(), "125 MB".into()));
         assert_eq!((thousands(1076), thousands(12), thousands(1_234_567)), ("1,076".into(), "12".into(), "1,234,567".into()));
         assert_eq!((duration(360.0), duration(8.0)), ("6 min".into(), "8 s".into()));
         assert_eq!((signed(-9.0, 0), signed(-0.2, 0)), ("−9".into(), "0".into()));

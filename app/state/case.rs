@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use jobs::case::{CaseFile, CaseFolder, LayerFile, LayerFolder, MappedVoxels, ReviewFile};
+use jobs::structure_words;
 use mask::History;
 use volume::{LabelTable, Region};
 
@@ -85,6 +86,11 @@ impl Layer {
     }
 }
 
+/// "Brush, Kidney left" for a step that is kept as "Brush, kidney_left".
+pub fn step_words(name: &str) -> String {
+    name.split_once(", ").map_or_else(|| name.to_owned(), |(what, structure)| format!("{what}, {}", structure_words(structure)))
+}
+
 /// What a person set for a structure; by name, so that it holds over layers of the same model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StructureView {
@@ -147,6 +153,11 @@ impl Case {
     /// Name of a value of the layer shown.
     pub fn name_of(&self, value: u16) -> Option<&str> {
         self.table()?.get(value).map(|label| label.name.as_str())
+    }
+
+    /// What people read for a value of the layer shown: "Kidney left" where the table has `kidney_left`.
+    pub fn words_of(&self, value: u16) -> Option<String> {
+        self.name_of(value).map(structure_words)
     }
 
     /// Label of the layer shown at a voxel.

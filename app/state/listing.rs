@@ -16,6 +16,8 @@ pub struct Listing {
     pub selected: usize,
     /// Text the list is filtered by.
     pub filter: String,
+    /// Its files are the cases of a queue, whatever they are called.
+    pub as_queue: bool,
     /// Whether skipped files are listed.
     pub skipped_shown: bool,
     /// When reading began.

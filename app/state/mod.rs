@@ -12,18 +12,18 @@ mod settings;
 mod view;
 
 use std::collections::VecDeque;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
 use jobs::{DoctorReport, ModelCard};
 
-pub use case::{Case, Layer, LayerVoxels, StructureView};
+pub use case::{Case, Layer, LayerVoxels, StructureView, step_words};
 pub use edit::{EditState, Overwrite, Pending, Stroke, StrokeShape, Tool};
 pub use export::ExportState;
 pub use listing::Listing;
 pub use queue::{Queue, QueueCase};
-pub use recent::{Recent, Recents};
+pub use recent::{Progress, Recent, Recents};
 pub use review::{CHECK_BELOW, ReviewState, TOLERANCE_MM};
 pub use run::{FinishedRun, Outcome, Run, RunSetup, Segmenting};
 pub use settings::{Settings, StorageUse};
@@ -249,6 +249,14 @@ impl State {
     /// The mode, if a case is on screen.
     pub fn mode(&self) -> Option<Mode> {
         if let Screen::Case(mode) = self.screen { Some(mode) } else { None }
+    }
+
+    /// What a case is called, whether it is on screen or was before.
+    pub fn title_of(&self, path: &Path) -> Option<&str> {
+        let on_screen = self.case.as_ref().filter(|case| case.folder.path() == path).map(|case| case.file.title.as_str());
+        let recent = || self.recents.cases.iter().find(|recent| recent.case == path).map(|recent| recent.title.as_str());
+        let queued = || self.queue.iter().flat_map(|queue| &queue.cases).find(|case| case.case.as_deref() == Some(path));
+        on_screen.or_else(recent).or_else(|| queued().map(|case| case.name.as_str()))
     }
 
     /// Shows good news.

@@ -5,6 +5,8 @@ use std::time::Instant;
 
 use jobs::case::CaseState;
 
+use super::Progress;
+
 /// One case of a queue.
 #[derive(Debug, Clone, PartialEq)]
 pub struct QueueCase {
@@ -26,6 +28,13 @@ pub struct QueueCase {
     pub seconds: f64,
 }
 
+impl QueueCase {
+    /// Whether it can be opened and is not decided.
+    pub fn is_open(&self) -> bool {
+        self.refused.is_none() && !matches!(self.state, CaseState::Accepted | CaseState::Rejected)
+    }
+}
+
 /// A queue.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Queue {
@@ -43,6 +52,20 @@ impl Queue {
     /// Whether the case on screen, by its folder, is the queue's present one.
     pub fn shows(&self, case: &Path) -> bool {
         self.cases.get(self.current).is_some_and(|current| current.case.as_deref() == Some(case))
+    }
+
+    /// What is kept of it between sessions.
+    pub fn progress(&self) -> Progress {
+        let usable = || self.cases.iter().filter(|case| case.refused.is_none());
+        let count = |state: CaseState| usable().filter(|case| case.state == state).count();
+        Progress {
+            cases: usable().count(),
+            accepted: count(CaseState::Accepted),
+            rejected: count(CaseState::Rejected),
+            flagged: count(CaseState::Flagged),
+            current: self.cases.get(self.current).map(|case| case.name.clone()).unwrap_or_default(),
+            read: self.cases.iter().filter_map(|case| Some((case.name.clone(), case.case.clone()?))).collect(),
+        }
     }
 
     /// Cases that are decided.

@@ -136,6 +136,8 @@ pub struct View {
     pub slab: Slab,
     /// Zoom and pan of axial, coronal and sagittal panes.
     pub panes: [plane::View; 3],
+    /// Room for the image in these panes, points, and pixels per point; zero until they were drawn.
+    pub rooms: [([f32; 2], f32); 3],
     /// Whether masks are shown.
     pub mask_shown: bool,
     /// While H is held masks are not shown.
@@ -183,6 +185,7 @@ impl View {
             preset,
             slab: Slab::default(),
             panes: [plane::View::default(); 3],
+            rooms: [([0.0; 2], 1.0); 3],
             mask_shown: true,
             peeking: false,
             opacity: 0.26,

@@ -328,8 +328,7 @@ fn on_a_small_disk() {
     assert!(desk.causes().is_empty(), "{:?}", desk.causes());
     // Somebody else fills the rest.
     let hog = small.join("hog");
-    let mut file = fs::File::create(&hog).unwrap();
-    while std::io::Write::write(&mut file, &[1; 4096]).is_ok_and(|written| written > 0) {}
+    fill(&hog);
     let (mut drawn, mut strokes) = (desk.labels(), 0);
     for x in 0..400 {
         let x = 3.0 + f64::from(x % 20) * 2.0;
@@ -350,14 +349,44 @@ fn on_a_small_disk() {
     desk.apply(Command::ResumeEditing);
     assert_eq!(desk.causes().len(), 1, "still full");
     fs::remove_file(&hog).unwrap();
-    drop(file);
     desk.apply(Command::ResumeEditing);
     assert!(desk.causes().is_empty(), "{:?}", desk.causes());
     assert_eq!(desk.steps().1, done + 1, "the stroke the disk refused is kept now");
     let labels = desk.labels();
     assert_ne!(labels, drawn);
-    let desk = desk.restart();
+    let mut desk = desk.restart();
     assert_eq!((desk.labels(), desk.steps().1), (labels, done + 1));
+    // An operation is written down beside the window; what the disk refuses is not on screen either, and is not lost.
+    desk.apply(Command::SetMode(Mode::Edit));
+    desk.apply(Command::Select(Some(LIVER)));
+    fill(&hog);
+    let (mut shown, mut steps) = (desk.labels(), desk.steps().1);
+    for at in 0..60 {
+        desk.apply(Command::Grow(if at % 2 == 0 { 3.0 } else { -3.0 }));
+        desk.worked();
+        if desk.state().case.as_ref().unwrap().edit.paused.is_some() {
+            break;
+        }
+        (shown, steps) = (desk.labels(), desk.steps().1);
+    }
+    // Measuring may have met the full disk, too.
+    let full = "The disk is full, so the last stroke is not saved yet.".to_owned();
+    assert!(desk.causes().contains(&full), "{:?}", desk.causes());
+    assert_eq!((desk.labels(), desk.steps().1), (shown.clone(), steps));
+    fs::remove_file(&hog).unwrap();
+    desk.apply(Command::ResumeEditing);
+    assert_eq!((desk.causes().contains(&full), desk.steps().1), (false, steps + 1));
+    let labels = desk.labels();
+    assert_ne!(labels, shown);
+    let desk = desk.restart();
+    assert_eq!((desk.labels(), desk.steps().1), (labels, steps + 1));
+}
+
+/// Takes all the room there is.
+#[cfg(target_os = "linux")]
+fn fill(hog: &Path) {
+    let mut file = fs::File::create(hog).unwrap();
+    while std::io::Write::write(&mut file, &[1; 4096]).is_ok_and(|written| written > 0) {}
 }
 
 #[cfg(target_os = "linux")]

@@ -1,5 +1,6 @@
 //! Home, the choice of a series and settings as pictures that are compared. All they show is fixed here; the version is covered.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -11,7 +12,7 @@ use jobs::{AdapterSummary, DoctorReport, ListReport, ListedStudy, Notice, Placem
 use volume::Geometry;
 use voxelry_app::Command;
 use voxelry_app::look::Base;
-use voxelry_app::state::{EngineStatus, Listing, Recent, Screen, SettingsPage, State};
+use voxelry_app::state::{EngineStatus, Listing, Progress, Recent, Screen, SettingsPage, State};
 
 use super::pictures_case::shrink;
 use super::window::Window;
@@ -35,7 +36,8 @@ pub(super) fn window(size: [f32; 2], pixels_per_point: f32, base: Base) -> Windo
 
 pub(super) fn doctor(adapters: Vec<AdapterSummary>, chosen: &str) -> Arc<DoctorReport> {
     let (software, system) = ("voxelry 0.1.0".to_owned(), "linux x86_64".to_owned());
-    Arc::new(DoctorReport { software, system, threads: 8, adapters, chosen: chosen.to_owned(), tuning: None })
+    let (chosen, main_memory_mib) = (chosen.to_owned(), Some(16_000));
+    Arc::new(DoctorReport { software, system, threads: 8, main_memory_mib, adapters, chosen, tuning: None })
 }
 
 pub(super) fn adapter() -> AdapterSummary {
@@ -81,7 +83,7 @@ pub(super) fn recents(state: &mut State, folder: &Path) {
             body(&case.join("thumb.png"), [[384, 280], [200, 384], [384, 384]][index as usize]);
         }
         let [subtitle, summary] = about.map(str::to_owned);
-        Recent { case, title: title.to_owned(), subtitle, summary, state: decided, at }
+        Recent { case, title: title.to_owned(), subtitle, summary, state: decided, at, queue: None }
     };
     let ago = |seconds: u64| jobs::utc_timestamp(SystemTime::now() - Duration::from_secs(seconds));
     let long = "Thorax and abdomen with contrast in the portal venous phase, reconstructed with a soft kernel at 1.5 mm for the follow-up \
@@ -92,6 +94,10 @@ pub(super) fn recents(state: &mut State, folder: &Path) {
         case(2, long, ["Anon-0398 · 9 Nov 2025", "24 structures"], CaseState::Flagged, "2025-11-10T09:00:00Z".to_owned()),
         case(3, "MR abdomen, T2 axial", ["Anon-0398", "no mask yet"], CaseState::Opened, "2025-11-09T09:00:00Z".to_owned()),
     ];
+    let queued = case(4, "Queue: Liver follow-up", ["", ""], CaseState::Opened, "2025-11-08T09:00:00Z".to_owned());
+    let read = BTreeMap::from([("liver_07".to_owned(), folder.join("case0"))]);
+    let progress = Progress { cases: 50, accepted: 31, rejected: 0, flagged: 2, current: "liver_07".to_owned(), read };
+    state.recents.cases.push(Recent { queue: Some(progress), ..queued });
 }
 
 /// A folder with good, doubtful and refused series.

@@ -13,6 +13,7 @@ use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use jobs::Fit;
 use tempfile::TempDir;
 use voxelry_app::Command;
+use voxelry_app::look::Base;
 use voxelry_app::render::plane::Plane;
 use voxelry_app::state::{EngineStatus, Layout, Mode, Pane, State, Tool};
 
@@ -28,7 +29,7 @@ const SIZES: [(&str, [f32; 2], f32, usize); 2] = [("1x", [1440.0, 900.0], 1.0, 1
 const ROUNDING: f32 = 60.0;
 
 /// What the worker would say about this machine.
-fn fix(state: &mut State) {
+pub(super) fn fix(state: &mut State) {
     state.device = Some(doctor(vec![adapter()], DEVICE));
     state.models = vec![
         card("Abdomen 24", "CT", Fit::Fits),
@@ -61,8 +62,12 @@ fn ready(size: [f32; 2], pixels_per_point: f32) -> (Window, TempDir) {
 
 /// Compares a part of the screen that `show` brings about in both scales.
 fn compare(name: &str, part: impl Fn(&Window) -> Rect, show: impl Fn(&mut Window)) {
+    compare_in(&SIZES, name, part, show);
+}
+
+fn compare_in(sizes: &[(&str, [f32; 2], f32, usize)], name: &str, part: impl Fn(&Window) -> Rect, show: impl Fn(&mut Window)) {
     let mut results = SnapshotResults::new();
-    for (label, size, scale, failing) in SIZES {
+    for (label, size, scale, failing) in sizes.iter().copied() {
         let (mut window, _root) = ready(size, scale);
         show(&mut window);
         // The worker answers when it likes, but each question once.
@@ -122,6 +127,19 @@ fn edit() {
         window.harness.step();
         let at = pane(window, "Axial").center() + Vec2::new(-60.0, 90.0);
         window.harness.event(Event::PointerMoved(at.round()));
+    });
+}
+
+/// The narrowest layout in the light theme: rail worst first, the decision in its drawer, images black.
+#[test]
+fn narrow_and_light() {
+    compare_in(&[("narrow", [960.0, 600.0], 1.0, 12)], "review-light", whole, |window| {
+        let mut settings = window.state().settings.clone();
+        settings.theme.base = Base::Light;
+        window.apply(Command::SetSettings(Box::new(settings)));
+        window.apply(Command::SetMode(Mode::Review));
+        window.apply(Command::GoTo(3));
+        window.apply(Command::ShowDoubt(true));
     });
 }
 

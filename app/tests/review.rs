@@ -191,3 +191,50 @@ fn a_folder_of_cases_is_worked_through() {
     assert_eq!(text.lines().count(), 4);
     assert!(text.starts_with("case,decision,structures,accepted"));
 }
+
+/// A queue stands in the list of recent studies as one, and is opened again as far as it was.
+#[test]
+fn a_queue_is_opened_again_as_far_as_it_was() {
+    let mut desk = Desk::open();
+    let images = desk.folder.path().join("imagesTs");
+    fs::create_dir_all(&images).unwrap();
+    for (seed, name) in ["a", "b", "c", "d"].into_iter().enumerate() {
+        let value = move |i: usize| (i * (seed + 3) % 251) as i16;
+        fs::write(images.join(format!("{name}_0000.nii")), nifti(value)).unwrap();
+    }
+    desk.apply(Command::OpenPaths(vec![images.clone()]));
+    let shows = |index: usize| {
+        move |state: &State| {
+            let (Some(queue), Some(case)) = (&state.queue, &state.case) else { return false };
+            queue.current == index && queue.shows(case.folder.path()) && state.opening.is_none()
+        }
+    };
+    desk.until("the first case", shows(0));
+    desk.apply(Command::RejectCase);
+    desk.until("the second case", shows(1));
+    desk.apply(Command::NewLayer);
+    desk.apply(Command::AcceptCase);
+    desk.until("the third case", shows(2));
+    let recents = desk.state().recents.cases.clone();
+    assert_eq!(recents.len(), 2, "the cases of a queue are one entry: {recents:?}");
+    let progress = recents[0].queue.clone().unwrap();
+    assert_eq!((recents[0].title.as_str(), recents[0].case.as_path()), ("Queue: imagesTs", images.as_path()));
+    assert_eq!((progress.cases, progress.accepted, progress.rejected, progress.flagged), (4, 1, 1, 0));
+    assert_eq!(progress.current, "c");
+    // Decisions of cases that were not looked at since are read from their folders.
+    let mut desk = desk.restart();
+    assert!(desk.state().queue.is_none());
+    assert_eq!(desk.state().recents.queue(&images), Some(&progress));
+    desk.apply(Command::ReopenQueue(images));
+    desk.until("the third case", shows(2));
+    let states: Vec<CaseState> = desk.state().queue.as_ref().unwrap().cases.iter().map(|case| case.state).collect();
+    assert_eq!(states[..2], [CaseState::Rejected, CaseState::Accepted]);
+    assert_eq!(desk.state().queue.as_ref().unwrap().decided(), 2);
+    // A case that is not opened any more is read again.
+    let gone = progress.read["c"].clone();
+    desk.apply(Command::StepCase(-1));
+    desk.until("the second case", shows(1));
+    fs::remove_dir_all(&gone).unwrap();
+    desk.apply(Command::StepCase(1));
+    desk.until("the third case again", shows(2));
+}

@@ -19,7 +19,7 @@ use super::window::Window;
 const SIZE: [f32; 2] = [1440.0, 900.0];
 
 /// Keeps a picture for people, where that is asked for.
-fn look(window: &mut Window, name: &str) {
+pub(super) fn look(window: &mut Window, name: &str) {
     if std::env::var_os("VOXELRY_PICTURES").is_some() {
         let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/screens");
         std::fs::create_dir_all(&folder).unwrap();
@@ -27,7 +27,7 @@ fn look(window: &mut Window, name: &str) {
     }
 }
 
-fn state(window: &mut Window) -> &mut State {
+pub(super) fn state(window: &mut Window) -> &mut State {
     &mut window.core().state
 }
 
@@ -431,46 +431,4 @@ fn export_says_what_it_will_write() {
     window.find("Export 13 files");
     wear(&mut window, Base::Light);
     look(&mut window, "export-light");
-}
-
-/// Every screen in every size that the design names, for people to look at.
-#[test]
-#[ignore = "writes pictures to target/screens"]
-fn every_screen_in_every_size() {
-    let folder = tempfile::tempdir().unwrap();
-    for (size, scale, base) in [
-        ([1440.0, 900.0], 1.0, Base::Dark),
-        ([1280.0, 720.0], 1.0, Base::Dark),
-        ([960.0, 600.0], 1.0, Base::Dark),
-        ([1280.0, 720.0], 2.0, Base::Dark),
-        ([1280.0, 720.0], 1.0, Base::Light),
-    ] {
-        let mut window = super::pictures::window(size, scale, base);
-        let at = format!("{}-{scale}x-{}", size[0], if base == Base::Light { "light" } else { "dark" });
-        recents(state(&mut window), folder.path());
-        look(&mut window, &format!("{at}-home"));
-        series(state(&mut window), folder.path());
-        look(&mut window, &format!("{at}-series"));
-        let outcomes = [Outcome::Done, Outcome::Cancelled, Outcome::Failed("The disk is full.".to_owned())];
-        state(&mut window).finished = outcomes.map(|outcome| ended(&folder.path().join("case0"), outcome)).into();
-        window.apply(Command::Show(Screen::Jobs));
-        look(&mut window, &format!("{at}-jobs"));
-        for page in [SettingsPage::Appearance, SettingsPage::Device, SettingsPage::Storage, SettingsPage::Keyboard, SettingsPage::About] {
-            window.apply(Command::ShowSettings(page));
-            look(&mut window, &format!("{at}-settings-{page:?}"));
-        }
-        window.apply(Command::ShowDialog(Dialog::Keyboard));
-        look(&mut window, &format!("{at}-keyboard"));
-    }
-    for path in std::env::var_os("VOXELRY_STUDIES").iter().flat_map(std::env::split_paths) {
-        let mut window = Window::open(SIZE, 1.0, vec![path.clone()]);
-        window.until("the series", |state| state.screen != Screen::Home || !state.banners.is_empty());
-        look(&mut window, &format!("studies-{}", path.file_name().unwrap().to_string_lossy()));
-    }
-}
-
-fn ended(case: &Path, outcome: Outcome) -> FinishedRun {
-    let share = if outcome == Outcome::Done { 1.0 } else { 0.38 };
-    let (title, model_name) = ("CT abdomen, native 3.0".to_owned(), "Abdomen 24".to_owned());
-    FinishedRun { case: case.to_owned(), title, model_name, quality: Quality::Balanced, share, seconds: 112.0, outcome }
 }

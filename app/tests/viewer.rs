@@ -7,7 +7,7 @@ use egui::accesskit::Role;
 use egui::{Event, Modifiers, MouseWheelUnit, PointerButton, Pos2, TouchPhase, Vec2};
 use egui_kittest::kittest::Queryable as _;
 use voxelry_app::Command;
-use voxelry_app::render::plane::Plane;
+use voxelry_app::render::plane::{Convention, Placed, Plane, PlaneLayout};
 use voxelry_app::state::{Layout, Mode, Pane, Screen, Tool};
 
 use super::madeup::{opened, pane, value_of};
@@ -171,6 +171,43 @@ fn a_frame_is_cheap() {
     let ms = started.elapsed().as_secs_f64() * 1e3 / 50.0;
     println!("CPU side of a frame: {ms:.2} ms");
     assert!(ms < 40.0, "{ms} ms");
+}
+
+/// A picture that is saved shows the panes, and nothing beside them.
+#[test]
+fn a_picture_of_the_panes_is_written() {
+    let (mut window, root) = opened([1440.0, 900.0], 1.0);
+    let (axial, surface) = (pane(&window, "Axial"), pane(&window, "3D surface"));
+    let path = root.path().join("panes.png");
+    let shown = window.picture();
+    window.apply(Command::TakePicture(path.clone()));
+    window.until("the picture", |state| !state.toasts.is_empty());
+    let kept = image::open(&path).unwrap().to_rgb8();
+    let [left, top, right, bottom] = [axial.left(), axial.top(), surface.right(), surface.bottom()].map(|points| points.round() as u32);
+    assert_eq!(kept.dimensions(), (right - left, bottom - top));
+    let alike = |(x, y, pixel): (u32, u32, &image::Rgb<u8>)| shown.get_pixel(left + x, top + y).0[..3] == pixel.0;
+    let unlike = kept.enumerate_pixels().filter(|pixel| !alike(*pixel)).count();
+    assert!(unlike < kept.len() / 300, "{unlike} pixels are not those on screen");
+    window.apply(Command::KeepPicture(root.path().join("no/such/folder.png"), std::sync::Arc::default()));
+    window.until("the fault", |state| !state.banners.is_empty());
+}
+
+/// Shift R gives every voxel of the finer axis a pixel; R fits again.
+#[test]
+fn actual_size_is_a_voxel_for_a_pixel() {
+    let (mut window, _root) = opened([1440.0, 900.0], 2.0);
+    window.harness.step();
+    window.press_with(egui::Modifiers::SHIFT, egui::Key::R);
+    let case = window.state().case.as_ref().unwrap();
+    for plane in Plane::ALL {
+        let layout = PlaneLayout::new(&case.file.geometry, plane, Convention::Radiological);
+        let rect = pane(&window, plane.name());
+        let placed = Placed::new(layout, *case.view.pane(plane), rect, 12.0);
+        let finer = layout.right.spacing_mm.min(layout.down.spacing_mm);
+        assert!((placed.points_per_mm() * finer * 2.0 - 1.0).abs() < 1e-6, "{plane:?}");
+    }
+    window.press(egui::Key::R);
+    assert_eq!(window.state().case.as_ref().unwrap().view.panes, [voxelry_app::render::plane::View::default(); 3]);
 }
 
 /// Pictures beside those of the design, to be looked at: `cargo test -p voxelry-app viewer::pictures -- --ignored`.

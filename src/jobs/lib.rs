@@ -14,6 +14,7 @@ mod provenance;
 mod report;
 mod timestamp;
 mod window;
+mod words;
 
 pub use assets::find_assets;
 pub use client::{Heard, WorkerCommand, WorkerProcess};
@@ -34,3 +35,4 @@ pub use window::{
     CompareReport, ComparedStructure, Estimate, EstimateReport, ExportReport, ExportedFile, Fit, LayerReport, ListReport, ListedStudy,
     ModelCard, ModelsReport, OpenReport,
 };
+pub use words::structure_words;

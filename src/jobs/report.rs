@@ -295,6 +295,10 @@ pub struct DoctorReport {
     pub system: String,
     /// Processor threads.
     pub threads: usize,
+    /// Main memory, MiB, where the system says it; devices that share it have no other. How much a graphics card has of its own is
+    /// nowhere to be asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub main_memory_mib: Option<u64>,
     /// Adapters, best first.
     pub adapters: Vec<AdapterSummary>,
     /// What `segment` will run on with the same `--device`.

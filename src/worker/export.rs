@@ -13,7 +13,7 @@ use formats::report::{Picture, Report, write_report};
 use formats::study::{OpenOptions, Source, open};
 use formats::table::{StructureRow, StructureTable, write_structures_csv, write_structures_json};
 use jobs::case::{Decision, ReviewFile};
-use jobs::{ExportJob, ExportKind, ExportReport, ExportedFile, Failure, FailureKind, Stage, utc_timestamp};
+use jobs::{ExportJob, ExportKind, ExportReport, ExportedFile, Failure, FailureKind, Stage, structure_words, utc_timestamp};
 use mask::Watch;
 use mask::surface::{Surface, SurfaceOptions, surfaces};
 use ndarray::Array3;
@@ -287,7 +287,9 @@ fn table<'a>(job: &'a ExportJob, content: &Content, rows: &'a [StructureRow]) ->
 
 fn write_page(job: &ExportJob, content: &Content, path: &Path) -> Result<(), String> {
     let picture = picture(content)?;
-    let rows = rows(content);
+    // People read this one; tables and masks keep the names as they are.
+    let mut rows = rows(content);
+    rows.iter_mut().for_each(|row| row.name = structure_words(&row.name));
     let warnings: Vec<String> = content.case.file.warnings.iter().map(|notice| notice.text.clone()).collect();
     let created = utc_timestamp(SystemTime::now());
     let report = Report {

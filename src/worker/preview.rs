@@ -109,7 +109,7 @@ fn compose(panels: &[Panel<'_>], table: &LabelTable, caption: &str) -> Canvas {
     for (label, (x, row)) in table.iter().zip(legend) {
         let y = legend_top + row * LEGEND_ROW_PX;
         canvas.fill(x, y, font::HEIGHT * TEXT_SCALE, font::HEIGHT * TEXT_SCALE, label.color);
-        font::draw(&mut canvas, &label.name.replace('_', " "), x + LEGEND_ROW_PX, y, TEXT_SCALE, TEXT);
+        font::draw(&mut canvas, &jobs::structure_words(&label.name), x + LEGEND_ROW_PX, y, TEXT_SCALE, TEXT);
     }
     let [black, white] = WINDOW_HU;
     let caption = format!("{caption}   window {} level {} HU", white - black, (black + white) / 2.0);
@@ -123,7 +123,7 @@ fn legend_places(table: &LabelTable, width: usize) -> Vec<(usize, usize)> {
     let (mut x, mut row) = (MARGIN_PX, 0);
     let mut places = Vec::new();
     for label in table.iter() {
-        let entry = LEGEND_ROW_PX + font::width(&label.name, TEXT_SCALE) + GAP_PX;
+        let entry = LEGEND_ROW_PX + font::width(&jobs::structure_words(&label.name), TEXT_SCALE) + GAP_PX;
         if x > MARGIN_PX && x + entry > width {
             (x, row) = (MARGIN_PX, row + 1);
         }

@@ -239,7 +239,8 @@ fn export_everything(folder: &Path, case: &CaseFolder, layer: u32, accepted: u16
     assert_eq!(fs::read_to_string(out.join("study_statistics.csv")).unwrap().lines().count(), 4);
     let json: serde_json::Value = serde_json::from_slice(&fs::read(out.join("study_statistics.json")).unwrap()).unwrap();
     assert!(json.to_string().contains("tumor"), "{json}");
-    assert!(fs::read_to_string(out.join("study_report.html")).unwrap().contains("</html>"));
+    let page = fs::read_to_string(out.join("study_report.html")).unwrap();
+    assert!(page.contains("</html>") && page.contains("Tumor") && !page.contains("tumor"), "people read words: {page}");
 
     let (kind, sentence) = refused(Job::Export(job.clone()));
     assert!(kind == FailureKind::Output && sentence.contains("already a file"), "{sentence}");

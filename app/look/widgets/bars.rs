@@ -1,6 +1,6 @@
 //! The bars around a screen: top bar with mode tabs, tool bar, status bar.
 
-use egui::{Align, Align2, Frame, Layout, Panel, Rect, Response, Role, Sense, Ui, UiBuilder, pos2, vec2};
+use egui::{Align2, Frame, Layout, Panel, Rect, Response, Role, Sense, Ui, UiBuilder, pos2, vec2};
 
 use crate::look::focus;
 use crate::look::icons::{self, Icon};
@@ -9,6 +9,7 @@ use crate::look::theme::{Theme, corners, margin};
 use crate::look::tokens::{Panels, State, Type, control, gap, icon, layout, radius};
 use crate::look::widgets::button::IconButton;
 use crate::look::widgets::sections::sign_of;
+use crate::look::widgets::trailing::trailing;
 
 /// What the left of a top bar says.
 #[derive(Clone, Copy, Debug, Default)]
@@ -35,7 +36,6 @@ pub enum TopAction {
 }
 
 /// Top bar: Home (or the product's mark), title, the middle (mode tabs), `right` and then search, help, settings.
-/// Widgets of `right` are added from right to left.
 pub fn top_bar(
     ui: &mut Ui,
     title: TopTitle<'_>,
@@ -48,6 +48,7 @@ pub fn top_bar(
     let frame = Frame::new().fill(p.bg1).inner_margin(margin(gap::S, 0.0));
     let panel = Panel::top("top bar").exact_size(layout::TOP_BAR).resizable(false).show_separator_line(false).frame(frame);
     let shown = panel.show(ui, |ui| {
+        let whole = ui.max_rect();
         ui.horizontal_centered(|ui| {
             if home {
                 if ui.add(IconButton::new(icons::HOME, "Home")).clicked() {
@@ -59,23 +60,22 @@ pub fn top_bar(
                 paint::icon(ui.painter(), rect.center(), icons::MARK, icon::TOOL, p.accent);
             }
             paint_title(ui, title, home);
-            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            // The middle is the middle of the window, not of what the sides leave.
+            let layout = Layout::centered_and_justified(egui::Direction::LeftToRight);
+            middle(&mut ui.new_child(UiBuilder::new().id_salt("middle").max_rect(whole).layout(layout)));
+            trailing(ui, "top bar", whole, |ui| {
+                right(ui);
                 for (sign, name, what) in [
-                    (icons::SETTINGS, "Settings", TopAction::Settings),
-                    (icons::HELP, "Keyboard and help", TopAction::Help),
                     (icons::SEARCH, "Commands", TopAction::Search),
+                    (icons::HELP, "Keyboard and help", TopAction::Help),
+                    (icons::SETTINGS, "Settings", TopAction::Settings),
                 ] {
                     if ui.add(IconButton::new(sign, name)).clicked() {
                         action = Some(what);
                     }
                 }
-                right(ui);
             });
         });
-        // The middle is the middle of the window, not of what the sides leave.
-        let rect = ui.max_rect();
-        let layout = Layout::centered_and_justified(egui::Direction::LeftToRight);
-        middle(&mut ui.new_child(UiBuilder::new().id_salt("middle").max_rect(rect).layout(layout)));
     });
     paint::rule_below(ui.painter(), shown.response.rect, p.line1);
     action

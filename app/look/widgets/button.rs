@@ -7,7 +7,7 @@ use crate::look::icons::Icon;
 use crate::look::paint::{self, Run};
 use crate::look::theme::Theme;
 use crate::look::tokens::colour::{self, faded};
-use crate::look::tokens::{Palette, Type, control, gap, icon, radius};
+use crate::look::tokens::{Palette, State, Type, control, gap, icon, radius};
 
 #[derive(Clone, Copy, PartialEq)]
 enum Kind {
@@ -31,6 +31,8 @@ pub struct Button<'a> {
     width: Option<f32>,
     enabled: bool,
     on: Option<bool>,
+    accent: bool,
+    sign: State,
 }
 
 impl<'a> Button<'a> {
@@ -47,6 +49,8 @@ impl<'a> Button<'a> {
             width: None,
             enabled: true,
             on: None,
+            accent: false,
+            sign: State::Neutral,
         }
     }
 
@@ -124,6 +128,18 @@ impl<'a> Button<'a> {
         self
     }
 
+    /// In the accent colour: a quiet button that makes something new.
+    pub fn accent(mut self) -> Self {
+        self.accent = true;
+        self
+    }
+
+    /// Its icon in the colour of a state.
+    pub fn sign(mut self, state: State) -> Self {
+        self.sign = state;
+        self
+    }
+
     fn height(&self) -> f32 {
         match (self.kind, self.large) {
             (Kind::Chip, _) => control::CHIP,
@@ -136,6 +152,8 @@ impl<'a> Button<'a> {
         match self.kind {
             Kind::Primary => p.onaccent,
             Kind::Plain => p.text1,
+            Kind::Quiet if self.accent => p.accent,
+            Kind::Quiet if self.on == Some(true) => p.text1,
             Kind::Quiet => p.text2,
             Kind::Chip if self.on == Some(true) => p.text1,
             Kind::Chip => p.text2,
@@ -167,7 +185,8 @@ impl<'a> Button<'a> {
         }
         let mut run = Run::default();
         if let Some(sign) = self.icon {
-            run.icon(sign, if small { icon::ROW } else { icon::BAR }, text);
+            let ink = if self.sign == State::Neutral { text } else { p.state(self.sign).0 };
+            run.icon(sign, if small { icon::ROW } else { icon::BAR }, ink);
             run.gap(if self.in_bar { gap::XS } else { control::ICON_GAP });
         }
         let room = self.width.map_or(f32::INFINITY, |width| width - 2.0 * self.pad() - run.width() - after.width());
@@ -203,6 +222,7 @@ impl<'a> Button<'a> {
             Kind::Primary if hovered => (faded(p.accent, colour::PRIMARY_HOVERED), egui::Color32::TRANSPARENT),
             Kind::Primary => (p.accent, egui::Color32::TRANSPARENT),
             Kind::Plain => (lit(p.bg2), p.line2),
+            Kind::Quiet if on => (p.bg4, egui::Color32::TRANSPARENT),
             Kind::Quiet => (lit(egui::Color32::TRANSPARENT), egui::Color32::TRANSPARENT),
             Kind::Chip if on => (p.accentdim, p.accent),
             Kind::Chip => (lit(egui::Color32::TRANSPARENT), p.line1),

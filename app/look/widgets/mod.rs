@@ -22,6 +22,7 @@ pub mod study_row;
 pub mod swatch;
 pub mod tag;
 pub mod toast;
+pub mod trailing;
 
 pub use bars::{ModeTab, mode_tabs, status_bar, tool_bar, top_bar};
 pub use button::{Button, IconButton, link};
@@ -45,3 +46,4 @@ pub use study_row::{StudyRow, study_head};
 pub use swatch::swatch;
 pub use tag::tag;
 pub use toast::{Toasts, toast};
+pub use trailing::trailing;

@@ -1,6 +1,6 @@
 //! Banners under the top bar, and notes inside panels: what happened, what was saved, one button.
 
-use egui::{Align2, Layout, Rect, Response, Role, Sense, Ui, UiBuilder, pos2, vec2};
+use egui::{Align2, Rect, Response, Role, Sense, Ui, pos2, vec2};
 
 use crate::look::icons::{self, Icon};
 use crate::look::paint;
@@ -8,6 +8,7 @@ use crate::look::theme::{Theme, corners, margin};
 use crate::look::tokens::{Palette, State, Type, control, gap, icon, layout, line, radius};
 use crate::look::widgets::button::{Button, IconButton};
 use crate::look::widgets::sections::{Words, sign_of};
+use crate::look::widgets::trailing::trailing;
 
 /// How grave a notice is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,10 +106,8 @@ impl<'a> Banner<'a> {
         ui.painter().rect_filled(rect, 0, ground);
         paint::rule_below(ui.painter(), rect, ink);
         let inner = rect.shrink2(vec2(gap::M, 0.0));
-        let builder = UiBuilder::new().max_rect(inner).layout(Layout::right_to_left(egui::Align::Center));
-        let mut child = ui.new_child(builder.id_salt(response.id));
-        let action = self.buttons(&mut child);
-        let right = child.min_rect().left();
+        let (action, taken) = trailing(ui, self.strong, inner, |ui| self.buttons(ui));
+        let right = taken.left();
         let middle = rect.center().y;
         let sign = self.icon.unwrap_or(self.notice.sign());
         paint::icon(ui.painter(), pos2(inner.left() + icon::BAR / 2.0, middle), sign, icon::BAR, ink);
@@ -123,8 +122,10 @@ impl<'a> Banner<'a> {
 
     fn buttons(&self, ui: &mut Ui) -> Option<BannerAction> {
         let mut action = None;
-        if self.dismiss && ui.add(IconButton::new(icons::CLOSE, "Dismiss")).clicked() {
-            action = Some(BannerAction::Dismiss);
+        if let Some(link) = self.link
+            && ui.add(Button::quiet(link)).clicked()
+        {
+            action = Some(BannerAction::Link);
         }
         if let Some((text, sign, primary)) = self.button {
             let mut button = if primary { Button::primary(text) } else { Button::plain(text) };
@@ -135,10 +136,8 @@ impl<'a> Banner<'a> {
                 action = Some(BannerAction::Button);
             }
         }
-        if let Some(link) = self.link
-            && ui.add(Button::quiet(link)).clicked()
-        {
-            action = Some(BannerAction::Link);
+        if self.dismiss && ui.add(IconButton::new(icons::CLOSE, "Dismiss")).clicked() {
+            action = Some(BannerAction::Dismiss);
         }
         action
     }

@@ -10,7 +10,7 @@ use crate::look::tokens::colour::{self, faded};
 use crate::look::tokens::{Palette, State, Type, control, gap, icon, radius};
 use crate::look::widgets::checks::paint_radio;
 use crate::look::widgets::list::{Column, table_corners, table_head};
-use crate::look::widgets::tag::paint_tag;
+use crate::look::widgets::tag::paint_tag_over;
 
 /// Where the parts of a row lie, from its left edge.
 struct Columns {
@@ -124,8 +124,8 @@ impl<'a> StudyRow<'a> {
         let (end, middle) = put(self.title, Type::Body, true, ink, left, right);
         if let Some((text, tag)) = tag {
             // On the accent's own ground a tag of that ground would not be seen.
-            let state = if self.selected { State::Neutral } else { State::Accent };
-            paint_tag(ui, p, state, text, end + gap::S + tag, middle);
+            let fill = if self.selected { p.bg0 } else { p.accentdim };
+            paint_tag_over(ui, p, State::Accent, fill, text, end + gap::S + tag, middle);
         }
         put(self.about, Type::Small, false, if self.refused { p.text3 } else { p.text2 }, left, right);
         if let Some((state, sign, note)) = self.note {

@@ -198,7 +198,14 @@ pub(crate) static TABLE: &[Row] = &[
     ),
     row(Group::Look, "Automatic window", &[action!("Automatic window", [ctrl(Key::J)], Images, |state| preset(state, Preset::Auto))]),
     hand(Group::Look, "Move crosshair", &["Click", " or", "Shift", " move"]),
-    row(Group::Look, "Fit", &[action!("Fit", [key(Key::R)], Images, |state| case(state).map(|_| C::Fit))]),
+    row(
+        Group::Look,
+        "Fit / actual size",
+        &[
+            action!("Fit", [key(Key::R)], Images, |state| case(state).map(|_| C::Fit)),
+            action!("Actual size, 1:1", [key(Key::R).shift()], Images, |state| case(state).map(|_| C::ActualSize)),
+        ],
+    ),
     both(
         Group::Look,
         "One pane / four",

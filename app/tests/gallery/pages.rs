@@ -276,8 +276,8 @@ fn bars() {
             true,
             |ui| tabs(ui, Panels::Wide),
             |ui| {
-                ui.add(IconButton::new(icons::JOBS, "Jobs"));
                 ui.add(Button::chip("Radeon 780M · ready").icon(icons::CHIP));
+                ui.add(IconButton::new(icons::JOBS, "Jobs"));
             },
         );
         w::status_bar(ui, "R 56.0  A 137.3  S 352.3 mm  ·  −9 HU  ·  Kidney right", State::Ok, "All edits saved 14:32:07");
