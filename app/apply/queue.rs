@@ -46,7 +46,7 @@ pub(super) fn open_listed(core: &mut Core) {
 }
 
 /// Goes on with a queue as far as its cases were on disk: where it was left, or at the first case that is not decided.
-fn go_on(core: &mut Core, folder: &Path, found: Vec<(usize, (Option<CaseFile>, Option<ReviewFile>))>) {
+fn go_on(core: &mut Core, folder: &Path, found: Vec<(usize, OnDisk)>) {
     let Some(queue) = core.state.queue.as_mut().filter(|queue| queue.folder == folder) else { return };
     for (index, (file, review)) in found {
         let Some(case) = queue.cases.get_mut(index) else { continue };
@@ -266,7 +266,9 @@ pub(super) fn reviewed(core: &mut Core, path: &Path) {
 }
 
 /// What is known of a case that is not on screen: its description, and the review of its last layer.
-fn on_disk(path: &Path) -> (Option<CaseFile>, Option<ReviewFile>) {
+type OnDisk = (Option<CaseFile>, Option<ReviewFile>);
+
+fn on_disk(path: &Path) -> OnDisk {
     let folder = CaseFolder::at(path);
     let last = folder.layers().ok().and_then(|layers| layers.last().cloned());
     (folder.read().ok(), last.and_then(|layer| layer.read_review().ok().flatten()))

@@ -306,7 +306,7 @@ fn settings(ui: &mut Ui, draw: &mut Draw<'_>, case: &Case, operation: Operation)
 /// All of the structure in focus becomes another one.
 fn turn_into(ui: &mut Ui, draw: &mut Draw<'_>, case: &Case) {
     let Some(from) = case.view.selected else { return };
-    let labels = case.table().into_iter().flat_map(|table| table.iter()).filter(|label| label.value != from);
+    let labels = case.table().into_iter().flat_map(volume::LabelTable::iter).filter(|label| label.value != from);
     let others: Vec<(u16, String)> = labels.map(|label| (label.value, structure_words(&label.name))).collect();
     let mut names = vec!["choose"];
     names.extend(others.iter().map(|(_, name)| name.as_str()));
