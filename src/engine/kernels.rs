@@ -155,6 +155,14 @@ impl Gemm {
         usable.then_some(Self { voxels: size * lanes, lanes, rows: size.min(8), sharing: Sharing::Subgroup })
     }
 
+    /// The shape for so many groups of four outputs: subgroups compute every row of their shape, whether it is wanted or not.
+    pub fn for_outputs(self, out4: u32) -> Self {
+        match self.sharing {
+            Sharing::Subgroup => Self { rows: self.rows.min(out4.next_multiple_of(self.voxels / self.lanes / 4)), ..self },
+            Sharing::Workgroup { .. } | Sharing::Cooperative { .. } => self,
+        }
+    }
+
     /// Groups of four outputs one workgroup computes.
     pub fn rows_per_group(self) -> usize {
         let shares = match self.sharing {

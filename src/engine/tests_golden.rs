@@ -8,7 +8,8 @@ use mednext::{Block, BlockKind, Config, Generation, Graph, GrnReduction, Node, O
 
 use crate::device::Device;
 use crate::gpu::Gpu;
-use crate::plan::Heads;
+use crate::plan::{Heads, Limits, lower};
+use crate::selftest::{noise, noise_weights};
 
 /// The tolerance: 1e-4 of the largest value.
 const TOLERANCE: f32 = 1e-4;
@@ -116,6 +117,8 @@ fn network_matches(case: &str, weights: &Weights, io: &str) {
         for (level, got) in outputs.iter().enumerate() {
             assert_close(&format!("{case} ds{level} on {}", device.describe()), got, &io[&format!("ds{level}")].data);
         }
+        let main = device.run_once(&graph, weights, [shape[2], shape[3], shape[4]], Heads::Main, &io["x"].data).unwrap().remove(0);
+        assert_close(&format!("{case}, no other heads, on {}", device.describe()), &main, &io["ds0"].data);
     }
 }
 
@@ -137,6 +140,41 @@ fn features_are_what_the_head_reads() {
         })
         .collect();
     assert_close("features", &logits, &io["ds0"].data);
+}
+
+/// A head folded into the last block, wherever that one's expanded activation goes, and one that reads its features.
+#[test]
+fn a_folded_head_is_the_same_head() {
+    let mut config = Config::preset(Preset::S, Generation::V2, 3, 16, 1, 3);
+    config.blocks = [1; 9];
+    let graph = graph(&config).unwrap();
+    let weights = noise_weights(&graph);
+    let patch = [32, 32, 16];
+    let input: Vec<f32> = noise(6).take(patch.iter().product()).collect();
+    let (head, bias) = (&weights.get("out_0.conv_out.weight").unwrap().data, &weights.get("out_0.conv_out.bias").unwrap().data);
+    for device in devices() {
+        let fused = Limits { slab_hidden_bytes: 0, store_hidden_channels: usize::MAX, ..device.limits() };
+        let slabs = Limits { slab_hidden_bytes: 1 << 20, ..fused };
+        let stored = Limits { store_hidden_channels: 0, ..slabs };
+        let small = Limits { dispatch_flops: 1_000_000, ..fused };
+        for (limits, place) in [(fused, "mlp"), (small, "mlp"), (slabs, "compress"), (stored, "compress")] {
+            let plan = |heads| lower(&graph, &weights, patch, heads, limits).unwrap();
+            let features = device.run_plan(plan(Heads::Features), &input).unwrap().remove(0);
+            let voxels = input.len();
+            let value = |k: usize, v: usize| bias[k] + (0..16).map(|c| head[c * 3 + k] * features[c * voxels + v]).sum::<f32>();
+            let want: Vec<f32> = (0..3 * voxels).map(|i| value(i / voxels, i % voxels)).collect();
+            // The processor computes products of stored activations in tiles of far more outputs than a head has.
+            let folds = place == "mlp" || matches!(device, Device::Gpu(_));
+            for heads in [Heads::Main, Heads::All] {
+                let plan = plan(heads);
+                let of = |node: &str| plan.dispatches().filter(|d| plan.nodes[d.node] == node).last().map_or("", |d| d.kernel.name());
+                assert!(of("dec_block_0.0").starts_with(place), "{}", of("dec_block_0.0"));
+                assert_eq!(of("out_0").is_empty(), folds, "{heads:?} with {place} on {}", device.describe());
+                let got = device.run_plan(plan, &input).unwrap().remove(0);
+                assert_close(&format!("{heads:?} with {place} on {}", device.describe()), &got, &want);
+            }
+        }
+    }
 }
 
 /// value(t, i) of `fullsize.json`: uniform in [-1, 1) from splitmix64(t * 2^32 + i).

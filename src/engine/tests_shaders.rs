@@ -19,7 +19,7 @@ fn variants() -> Vec<Kernel> {
     let matrices = [(8, false), (8, true), (16, true)].map(|(edge, half)| Matrix { edge, half });
     let cooperative = matrices.into_iter().flat_map(|matrix| matrix.shapes([8, 64]));
     for gemm in subgroups.into_iter().chain([Gemm::workgroup(64)]).chain(cooperative) {
-        kernels.extend([Kernel::Expand(gemm), Kernel::Compress(gemm)]);
+        kernels.extend([Kernel::Expand(gemm), Kernel::Compress(gemm), Kernel::Compress(gemm.for_outputs(1))]);
     }
     for kernel in [3, 5, 7] {
         let depthwise = |stride, subgroup| Kernel::Depthwise { kernel, stride, subgroup };

@@ -85,6 +85,7 @@ impl CpuRunner {
             }
             match command {
                 Command::Clear(buffer) => buffers[*buffer].fill(Vec4::default()),
+                Command::Copy { from, to } => copy(from, to, &mut buffers),
                 Command::Dispatch(dispatch) => {
                     let started = Instant::now();
                     dispatch_on(dispatch, &self.plan.weights, &mut buffers);
@@ -143,12 +144,20 @@ impl Runner for CpuRunner {
 /// Planes of a result handed on at once: with several bricks to each, enough to share among all threads.
 const OUTPUT_PLANES: usize = 4;
 
+/// The buffer a range that is written lies in.
+fn written(range: &Range) -> usize {
+    let Source::Buffer(buffer) = range.source else { unreachable!("weights are read-only") };
+    buffer
+}
+
+fn copy(from: &Range, to: &Range, buffers: &mut [Vec<Vec4>]) {
+    let mut target = std::mem::take(&mut buffers[written(to)]);
+    target[to.start..][..to.len].copy_from_slice(slice(from, &[], buffers));
+    buffers[written(to)] = target;
+}
+
 /// Calls the twin of a dispatch's kernel; its written buffers are taken out of the arena while it runs.
 fn dispatch_on(dispatch: &Dispatch, weights: &[Vec4], buffers: &mut [Vec<Vec4>]) {
-    let written = |range: &Range| {
-        let Source::Buffer(buffer) = range.source else { unreachable!("weights are read-only") };
-        buffer
-    };
     let mut taken: Vec<Vec<Vec4>> = dispatch.writes.iter().map(|range| std::mem::take(&mut buffers[written(range)])).collect();
     let mut writes = taken.iter_mut().zip(&dispatch.writes).map(|(buffer, range)| &mut buffer[range.start..][..range.len]);
     call(dispatch, |i| slice(&dispatch.reads[i], weights, buffers), || writes.next().expect("kernels write what their dispatch names"));

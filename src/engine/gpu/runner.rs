@@ -62,6 +62,7 @@ impl GpuRunner {
             .iter()
             .map(|command| match command {
                 Command::Clear(buffer) => Step::Clear { buffer: arena.buffers[*buffer].clone(), bytes: 0..arena.buffers[*buffer].size() },
+                Command::Copy { from, to } => copy(&plan, from, to, &arena.buffers),
                 Command::Dispatch(dispatch) => {
                     dispatches += 1;
                     let offset = (dispatches - 1) * ALIGN_BYTES;
@@ -224,6 +225,16 @@ fn params_buffer(gpu: &Gpu, plan: &Plan) -> wgpu::Buffer {
     let buffer = gpu.uniform_buffer("params", bytes.len() as u64);
     gpu.queue.write_buffer(&buffer, 0, &bytes);
     buffer
+}
+
+fn copy(plan: &Plan, from: &Range, to: &Range, buffers: &[wgpu::Buffer]) -> Step {
+    let place = |range: &Range| {
+        let Source::Buffer(buffer) = range.source else { unreachable!("weights are never copied") };
+        let bytes = plan.range_bytes(range);
+        (buffers[buffer].clone(), bytes.start as u64..bytes.end as u64)
+    };
+    let ((from, bytes), (to, target)) = (place(from), place(to));
+    Step::Copy { from, bytes, to, offset: target.start }
 }
 
 fn step(

@@ -6,6 +6,9 @@
 //! kernel that expands to the one that compresses, or, where workgroup memory is fast, is used up in the kernel that made it. The
 //! depthwise result of a large up block is computed again, slab by slab, in every pass that reads it: at a 128^3 patch it alone
 //! would take 500 MiB.
+//!
+//! A folded head replaces the last block's outputs by logits. They cannot be added to the residual in place, because they are fewer:
+//! slab by slab, the residual goes through the head to where the logits go, and the block adds to that.
 
 use mednext::{Block, BlockKind, GrnReduction};
 
@@ -13,7 +16,7 @@ use super::lower::{Lowering, Placement, spill_planes};
 use super::pack::PackedBlock;
 use super::scratch::{Pass, Scratch};
 use super::{ALIGN, Precision, Range, Source, Tensor};
-use crate::kernels::{DEPTHWISE_PLAIN_STRIP, DEPTHWISE_STRIP, DEPTHWISE_UP_STRIP, Kernel, Leaves, THREADS, Tile};
+use crate::kernels::{DEPTHWISE_PLAIN_STRIP, DEPTHWISE_STRIP, DEPTHWISE_UP_STRIP, Kernel, Leaves, Sharing, THREADS, Tile};
 use crate::params;
 use crate::runner::EngineError;
 
@@ -37,6 +40,11 @@ struct Context<'a> {
     stored: bool,
     /// Planes of the depthwise result in `d`; the others lie in [`Scratch::LEVEL1`].
     split: usize,
+    /// Weights of a folded head, for what the block adds to: `y` is then no residual yet.
+    head: Option<(Range, Range)>,
+    /// Planes for which [`Scratch::NARROW`] holds the logits of a folded head. They come from there where the kernel that ends the
+    /// block reads the depthwise result: their place is what it has used up, in the same buffer, which it cannot write as well.
+    detour: Option<usize>,
 }
 
 /// An expanded activation, `[group of planes][tile][hidden/4][voxel of the tile]`: each tile is one contiguous piece.
@@ -100,14 +108,16 @@ impl Lowering {
         let stored = self.stores_depthwise(block.kind, d);
         let shift = usize::from(block.kind == BlockKind::Up);
         let spilt = if block.kind == BlockKind::Same && !hidden_stored { spill_planes(d, self.spill) } else { 0 };
-        let context = Context { block, packed, x, d, y, shift, stored, split: size_zyx[0] - spilt };
+        let head = packed.projection.filter(|_| block.kind == BlockKind::Same);
+        let detour = (head.is_some() && hidden.is_none() && y.buffer == d.buffer).then(|| self.detour(y));
+        let context = Context { block, packed, x, d, y, shift, stored, split: size_zyx[0] - spilt, head, detour };
         self.norm_pass(&context)?;
         match (hidden, block.grn) {
             (Some(hidden), Some(reduction)) => self.expand_pass(&context, hidden, reduction)?,
             (None, Some(reduction)) => self.grn_pass(&context, reduction)?,
             (_, None) => {}
         }
-        if let Some(projection) = packed.projection {
+        if let Some(projection) = packed.projection.filter(|_| head.is_none()) {
             let placement = match block.kind {
                 BlockKind::Up => Placement { in_stride: 1, out_stride: 2, out_offset: 1, accumulate: true },
                 _ => Placement { in_stride: 2, out_stride: 1, out_offset: 0, accumulate: false },
@@ -123,6 +133,38 @@ impl Lowering {
     /// Whether the whole depthwise result of a block is kept.
     pub(super) fn stores_depthwise(&self, kind: BlockKind, d: Tensor) -> bool {
         kind != BlockKind::Up || d.len() as u64 * self.limits.precision.vec4_bytes() <= self.limits.store_up_bytes
+    }
+
+    /// Whether a head can be folded into a block that keeps the size of `x`: into one that does not store its expanded activation, or
+    /// not in tiles of far more outputs than a head has.
+    pub(super) fn can_fold(&self, block: &Block, x: Tensor) -> bool {
+        let stored = self.hidden(block, Tensor { buffer: Scratch::WIDE, ..x }).is_some();
+        !stored || matches!(self.limits.products().sharing, Sharing::Subgroup)
+    }
+
+    /// The buffer of a block's depthwise result.
+    pub(super) fn depthwise_buffer(&self, block: &Block, x: Tensor) -> usize {
+        let hidden = self.hidden(block, Tensor { buffer: Scratch::WIDE, ..x });
+        if hidden.is_some_and(|hidden| hidden.stored) { Scratch::NARROW } else { Scratch::WIDE }
+    }
+
+    /// Planes of logits on their way at once: what fits a buffer that other blocks need anyway, or a few.
+    fn detour(&mut self, logits: Tensor) -> usize {
+        let planes = (self.buffers[Scratch::NARROW].len / logits.plane()).clamp(logits.size_zyx[0].div_ceil(16), logits.size_zyx[0]);
+        self.reserve(Scratch::NARROW, planes * logits.plane());
+        planes
+    }
+
+    /// Where the results of the planes `z0..z1` are added up; with a folded head, what they are added to goes there first.
+    fn target(&mut self, c: &Context<'_>, z0: usize, z1: usize) -> Range {
+        let to = match c.detour {
+            Some(_) => Tensor { buffer: Scratch::NARROW, ..c.y }.planes(0, z1 - z0),
+            None => c.y.planes(z0 + c.shift, z1 + c.shift),
+        };
+        if let Some(head) = c.head {
+            self.pointwise_slab(c.x, c.y, head, Placement::SAME, (c.x.planes(z0, z1), to), z1 - z0);
+        }
+        to
     }
 
     /// The place of a block's expanded activation: all of it if storing that pays and fits, else a slab. Without GRN it is needed
@@ -358,7 +400,9 @@ impl Lowering {
         let tiles = d.plane_voxels().div_ceil(tile.voxels as usize);
         let scale = self.scale(c);
         let flops = (2 * (d.channels + y.channels) * c.block.hidden * d.plane_voxels()) as u64;
-        for (z0, z1) in self.block_slabs(c, self.plane_bytes(y), None, flops)? {
+        let slabs = self.block_slabs(c, self.plane_bytes(y), None, flops)?;
+        let most = c.detour.unwrap_or(d.size_zyx[0]);
+        for (z0, z1) in slabs.into_iter().flat_map(|(z0, z1)| (z0..z1).step_by(most).map(move |z| (z, z1.min(z + most)))) {
             if !c.stored {
                 self.depthwise(c, z0, z1, Leaves::Values);
             }
@@ -374,15 +418,19 @@ impl Lowering {
                 shift: c.shift as u32,
             };
             let reads = vec![Self::d_planes(c, z0, z1), self.affine(c), c.packed.w1, c.packed.b1, scale, c.packed.w2, c.packed.b2];
-            let writes = vec![y.planes(z0 + c.shift, z1 + c.shift)];
-            self.dispatch(Kernel::Mlp(tile), params, reads, writes, [tiles, z1 - z0, 1], flops * (z1 - z0) as u64);
+            let to = self.target(c, z0, z1);
+            self.dispatch(Kernel::Mlp(tile), params, reads, vec![to], [tiles, z1 - z0, 1], flops * (z1 - z0) as u64);
+            if c.detour.is_some() {
+                self.copy(to, y.planes(z0, z1));
+            }
         }
         Ok(())
     }
 
     /// Compress and residual of a stored expanded activation, or of one that is expanded again slab by slab.
     fn compress_pass(&mut self, c: &Context<'_>, hidden: Hidden) -> Result<(), EngineError> {
-        let (d, y, hidden4, gemm) = (c.d, c.y, c.block.hidden.div_ceil(4), self.limits.products());
+        let (d, y, hidden4) = (c.d, c.y, c.block.hidden.div_ceil(4));
+        let gemm = self.limits.products().for_outputs(y.channels4() as u32);
         let scale = self.scale(c);
         let flops = (2 * y.channels * c.block.hidden * d.plane_voxels()) as u64;
         let slabs = if hidden.stored {
@@ -410,9 +458,9 @@ impl Lowering {
                 shift: c.shift as u32,
             };
             let reads = vec![h, scale, c.packed.w2, c.packed.b2];
-            let writes = vec![y.planes(z0 + c.shift, z1 + c.shift)];
+            let to = self.target(c, z0, z1);
             let grid = [hidden.tiles, y.channels4().div_ceil(gemm.rows_per_group()), groups];
-            self.dispatch(Kernel::Compress(gemm), params, reads, writes, grid, flops * (z1 - z0) as u64);
+            self.dispatch(Kernel::Compress(gemm), params, reads, vec![to], grid, flops * (z1 - z0) as u64);
         }
         Ok(())
     }

@@ -104,7 +104,7 @@ pub(super) struct Lowering {
     /// Vec4 of [`Scratch::LEVEL1`] that the node being lowered may use.
     pub(super) spill: usize,
     packer: Packer,
-    buffers: Vec<Buffer>,
+    pub(super) buffers: Vec<Buffer>,
     commands: Vec<Command>,
     tensors: Vec<Option<Tensor>>,
     /// Node being lowered.
@@ -202,7 +202,8 @@ impl Lowering {
             Op::Block(block) => {
                 self.spill = self.spill(graph, id, heads);
                 let x = self.tensor(node.inputs[0]);
-                let packed = self.packer.block(weights, node, block)?;
+                let head = self.folded_head(graph, id, block, x, heads);
+                let packed = self.packer.block(weights, node, block, head.map(|head| &graph.nodes[head]))?;
                 let y = match block.kind {
                     BlockKind::Same => {
                         only_reader(graph, node.inputs[0], id)?;
@@ -211,11 +212,19 @@ impl Lowering {
                     BlockKind::Down => self.down_target(block.out_channels, x.size_zyx.map(|n| n.div_ceil(2))),
                     BlockKind::Up => self.up_target(graph, id, block, x)?,
                 };
-                self.block(block, &packed, x, y)?;
+                match head {
+                    Some(head) => {
+                        let logits = self.folded_logits(block, x, graph.nodes[head].channels, heads);
+                        self.tensors[head] = Some(logits);
+                        self.block(block, &packed, x, logits)?;
+                    }
+                    None => self.block(block, &packed, x, y)?,
+                }
                 y
             }
             // The up block has written into the skip already.
             Op::Add => self.tensor(node.inputs[0]),
+            Op::Head if self.tensors[id].is_some() => self.tensor(id),
             Op::Head => {
                 let wanted = match heads {
                     Heads::Main => id == graph.outputs[0],
@@ -238,6 +247,28 @@ impl Lowering {
         };
         self.tensors[id] = Some(tensor);
         Ok(())
+    }
+
+    /// The main head, if it alone reads block `id` and is to be computed with it: the features between are then never stored.
+    ///
+    /// That pays where logits are few beside features. They go where the block's depthwise result is used up, slab by slab.
+    fn folded_head(&self, graph: &Graph, id: NodeId, block: &Block, x: Tensor, heads: Heads) -> Option<NodeId> {
+        let head = graph.outputs[0];
+        let node = &graph.nodes[head];
+        let alone = node.op == Op::Head && node.inputs == [id] && graph.nodes.iter().filter(|node| node.inputs.contains(&id)).count() == 1;
+        let few = 2 * node.channels.div_ceil(4) <= x.channels4();
+        let folds = heads != Heads::Features && block.kind == BlockKind::Same && alone && few && self.can_fold(block, x);
+        folds.then_some(head)
+    }
+
+    /// Where the logits of a folded head go.
+    fn folded_logits(&mut self, block: &Block, x: Tensor, classes: usize, heads: Heads) -> Tensor {
+        if heads != Heads::Main {
+            return self.new_tensor(classes, x.size_zyx);
+        }
+        let logits = Tensor { buffer: self.depthwise_buffer(block, x), channels: classes, size_zyx: x.size_zyx };
+        self.reserve(logits.buffer, logits.len());
+        logits
     }
 
     /// An up block adds into the skip its sum reads; without a sum it gets a cleared tensor.
@@ -275,41 +306,53 @@ impl Lowering {
     }
 
     /// 1x1x1 convolution of `x` into `y`, placed as told.
-    pub(super) fn pointwise(
+    pub(super) fn pointwise(&mut self, x: Tensor, y: Tensor, packed: (Range, Range), placement: Placement) -> Result<(), EngineError> {
+        let Placement { in_stride, out_stride, out_offset, .. } = placement;
+        let [planes, points_y, points_x] = placement.points(x, y);
+        let flops = (2 * x.channels * y.channels * points_y * points_x) as u64;
+        let bytes = self.limits.precision.vec4_bytes() * (x.plane() * in_stride).max(y.plane() * out_stride) as u64;
+        for (z0, z1) in self.slabs(Pass { planes, bytes, haloed_bytes: 0, halo: 0, flops, group: 1 })? {
+            let from = x.planes(z0 * in_stride, (z1 - 1) * in_stride + 1);
+            let to = y.planes(z0 * out_stride + out_offset, (z1 - 1) * out_stride + out_offset + 1);
+            self.pointwise_slab(x, y, packed, placement, (from, to), z1 - z0);
+        }
+        Ok(())
+    }
+
+    /// The same for a slab of so many planes of points, from a range of `x` to one that lies as in `y`.
+    pub(super) fn pointwise_slab(
         &mut self,
         x: Tensor,
         y: Tensor,
         (weight, bias): (Range, Range),
         placement: Placement,
-    ) -> Result<(), EngineError> {
-        let Placement { in_stride, out_stride, out_offset, accumulate } = placement;
-        let points: [usize; 3] =
-            std::array::from_fn(|a| x.size_zyx[a].div_ceil(in_stride).min((y.size_zyx[a] - out_offset).div_ceil(out_stride)));
-        let flops = (2 * x.channels * y.channels * points[1] * points[2]) as u64;
-        let bytes = self.limits.precision.vec4_bytes() * (x.plane() * in_stride).max(y.plane() * out_stride) as u64;
-        for (z0, z1) in self.slabs(Pass { planes: points[0], bytes, haloed_bytes: 0, halo: 0, flops, group: 1 })? {
-            let params = params::Pointwise {
-                points_x: points[2] as u32,
-                points_y: points[1] as u32,
-                in4: x.channels4() as u32,
-                out4: y.channels4() as u32,
-                in_x: x.size_zyx[2] as u32,
-                in_y: x.size_zyx[1] as u32,
-                in_plane: x.plane() as u32,
-                in_stride: in_stride as u32,
-                out_x: y.size_zyx[2] as u32,
-                out_y: y.size_zyx[1] as u32,
-                out_plane: y.plane() as u32,
-                out_stride: out_stride as u32,
-                out_offset: out_offset as u32,
-                accumulate: u32::from(accumulate),
-            };
-            let from = x.planes(z0 * in_stride, (z1 - 1) * in_stride + 1);
-            let to = y.planes(z0 * out_stride + out_offset, (z1 - 1) * out_stride + out_offset + 1);
-            let groups = [(points[1] * points[2]).div_ceil(THREADS as usize), y.channels4(), z1 - z0];
-            self.dispatch(Kernel::Pointwise, params, vec![from, weight, bias], vec![to], groups, flops * (z1 - z0) as u64);
-        }
-        Ok(())
+        (from, to): (Range, Range),
+        planes: usize,
+    ) {
+        let [_, points_y, points_x] = placement.points(x, y);
+        let params = params::Pointwise {
+            points_x: points_x as u32,
+            points_y: points_y as u32,
+            in4: x.channels4() as u32,
+            out4: y.channels4() as u32,
+            in_x: x.size_zyx[2] as u32,
+            in_y: x.size_zyx[1] as u32,
+            in_plane: x.plane() as u32,
+            in_stride: placement.in_stride as u32,
+            out_x: y.size_zyx[2] as u32,
+            out_y: y.size_zyx[1] as u32,
+            out_plane: y.plane() as u32,
+            out_stride: placement.out_stride as u32,
+            out_offset: placement.out_offset as u32,
+            accumulate: u32::from(placement.accumulate),
+        };
+        let groups = [(points_y * points_x).div_ceil(THREADS as usize), y.channels4(), planes];
+        let flops = (2 * x.channels * y.channels * points_y * points_x * planes) as u64;
+        self.dispatch(Kernel::Pointwise, params, vec![from, weight, bias], vec![to], groups, flops);
+    }
+
+    pub(super) fn copy(&mut self, from: Range, to: Range) {
+        self.commands.push(Command::Copy { from, to });
     }
 }
 
@@ -338,7 +381,12 @@ pub(super) struct Placement {
 }
 
 impl Placement {
-    const SAME: Self = Self { in_stride: 1, out_stride: 1, out_offset: 0, accumulate: false };
+    pub(super) const SAME: Self = Self { in_stride: 1, out_stride: 1, out_offset: 0, accumulate: false };
+
+    /// Points along z, y, x.
+    fn points(self, x: Tensor, y: Tensor) -> [usize; 3] {
+        std::array::from_fn(|a| x.size_zyx[a].div_ceil(self.in_stride).min((y.size_zyx[a] - self.out_offset).div_ceil(self.out_stride)))
+    }
 }
 
 /// Blocks that keep the size run in place, which is right only if nobody reads their input afterwards.

@@ -177,6 +177,13 @@ pub enum Command {
     Dispatch(Dispatch),
     /// Fill a buffer with zeros.
     Clear(usize),
+    /// Copy a range to one of the same length, in another buffer of the same precision.
+    Copy {
+        /// What is read.
+        from: Range,
+        /// What is written.
+        to: Range,
+    },
 }
 
 /// Everything needed to run one network on one tile size.
@@ -228,7 +235,7 @@ impl Plan {
     pub(crate) fn dispatches(&self) -> impl Iterator<Item = &Dispatch> {
         self.commands.iter().filter_map(|command| match command {
             Command::Dispatch(dispatch) => Some(dispatch),
-            Command::Clear(_) => None,
+            Command::Clear(_) | Command::Copy { .. } => None,
         })
     }
 

@@ -22,7 +22,7 @@ pub(super) struct PackedBlock {
     pub(super) b2: Range,
     /// GRN's gamma; without GRN, the factor 1 for every hidden channel.
     pub(super) gamma_or_ones: Range,
-    /// Residual projection and a zero bias (its own is part of `b2`).
+    /// Residual projection and a zero bias (its own is part of `b2`); of a block that keeps the size, a folded head's.
     pub(super) projection: Option<(Range, Range)>,
 }
 
@@ -65,8 +65,9 @@ impl Packer {
         Ok((self.matrix(outputs, inputs, at), self.vector(bias)))
     }
 
-    pub(super) fn block(&mut self, weights: &Weights, node: &Node, block: &Block) -> Result<PackedBlock, EngineError> {
-        let (inputs, hidden, outputs) = (block.in_channels, block.hidden, block.out_channels);
+    /// With a `head`, the block leaves its logits: both are linear after GELU, so that one matrix does for both.
+    pub(super) fn block(&mut self, weights: &Weights, node: &Node, block: &Block, head: Option<&Node>) -> Result<PackedBlock, EngineError> {
+        let (inputs, hidden, mut outputs) = (block.in_channels, block.hidden, block.out_channels);
         let taps = block.kernel.pow(3);
         let param = |suffix: &str, numel: usize| get(weights, &format!("{}.{suffix}", node.name), numel);
 
@@ -82,7 +83,7 @@ impl Packer {
         let norm = gamma.into_iter().zip(beta).flat_map(|(g, b)| [g, b]).collect();
 
         let w1 = param("conv2.weight", hidden * inputs)?;
-        let w2 = param("conv3.weight", outputs * hidden)?;
+        let mut w2 = param("conv3.weight", outputs * hidden)?.to_vec();
         let mut b2: Vec<f64> = param("conv3.bias", outputs)?.iter().map(|b| f64::from(*b)).collect();
         let gamma_or_ones = if block.grn.is_some() {
             // conv3(u * s + beta) = conv3(u * s) + W2 beta: the offset is a constant.
@@ -95,7 +96,24 @@ impl Packer {
             vec![1.0; hidden]
         };
         let projection = match block.kind {
-            BlockKind::Same => None,
+            BlockKind::Same => match head {
+                None => None,
+                // Wh (x + W2 h + b2) + bh = Wh x + (Wh W2) h + (Wh b2 + bh)
+                Some(head) => {
+                    let classes = head.channels;
+                    let weight = get(weights, &format!("{}.conv_out.weight", head.name), outputs * classes)?;
+                    let bias = get(weights, &format!("{}.conv_out.bias", head.name), classes)?;
+                    let through = |k: usize, value: &dyn Fn(usize) -> f64| -> f64 {
+                        (0..outputs).map(|o| f64::from(weight[o * classes + k]) * value(o)).sum()
+                    };
+                    let element = |i: usize| through(i / hidden, &|o| f64::from(w2[o * hidden + i % hidden])) as f32;
+                    let folded = (0..classes * hidden).map(element).collect();
+                    b2 = (0..classes).map(|k| through(k, &|o| b2[o]) + f64::from(bias[k])).collect();
+                    let projection = (self.matrix(classes, outputs, |k, o| weight[o * classes + k]), self.vector(&vec![0.0; classes]));
+                    (w2, outputs) = (folded, classes);
+                    Some(projection)
+                }
+            },
             BlockKind::Down | BlockKind::Up => {
                 let weight = param("res_conv.weight", outputs * inputs)?;
                 for (b2, bias) in b2.iter_mut().zip(param("res_conv.bias", outputs)?) {

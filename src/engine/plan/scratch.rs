@@ -9,7 +9,8 @@ pub(super) struct Scratch;
 impl Scratch {
     /// Depthwise results, and the tile itself before the stem has read it; expanded activations where these are stored.
     pub(super) const WIDE: usize = 0;
-    /// Depthwise results of blocks whose expanded activation lies in [`WIDE`](Self::WIDE), and slabs of expanded activations.
+    /// Depthwise results of blocks whose expanded activation lies in [`WIDE`](Self::WIDE), and slabs of expanded activations; logits
+    /// of a folded head on their way to [`WIDE`](Self::WIDE).
     pub(super) const NARROW: usize = 1;
     pub(super) const NORM_PARTIAL: usize = 2;
     pub(super) const NORM_PLANES: usize = 3;

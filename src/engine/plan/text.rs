@@ -32,6 +32,12 @@ impl fmt::Display for Plan {
         for command in &self.commands {
             match command {
                 Command::Clear(buffer) => writeln!(f, "  clear #{buffer}")?,
+                Command::Copy { from, to } => {
+                    write!(f, "  copy")?;
+                    self.write_range(f, " ", from)?;
+                    self.write_range(f, " > ", to)?;
+                    writeln!(f)?;
+                }
                 Command::Dispatch(dispatch) => {
                     if node.replace(dispatch.node) != Some(dispatch.node) {
                         writeln!(f, "{}", self.nodes.get(dispatch.node).map_or("", String::as_str))?;
