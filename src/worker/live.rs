@@ -36,7 +36,8 @@ pub(crate) struct LiveLayer {
     written: Instant,
     /// What was handed over, and may wait to be written.
     handed_over: Option<HandedOn>,
-    marked: Instant,
+    /// When it was last noted how far the layer is.
+    marked: Option<Instant>,
     /// Network runs done, and in all.
     runs: [usize; 2],
     /// Network runs that an earlier run has done.
@@ -90,7 +91,7 @@ impl LiveLayer {
             waiting_box: Region { start_zyx: [0; 3], end_zyx: [0; 3] },
             written: Instant::now(),
             handed_over: None,
-            marked: Instant::now(),
+            marked: None,
             runs: [0, 1],
             runs_before: None,
             settled: false,
@@ -102,6 +103,11 @@ impl LiveLayer {
         let labels = zeros(&folder.labels_path(), voxels * file.width.voxel_type().bytes())?;
         let doubt = zeros(&folder.doubt_path(), voxels)?;
         folder.write(file)?;
+        // Hundreds of megabytes of zeros take the disk a second; the first note of how far the layer is should not wait for them.
+        for file in [&labels, &doubt] {
+            let file = file.try_clone()?;
+            std::thread::spawn(move || file.sync_data());
+        }
         Ok((labels, doubt))
     }
 
@@ -171,25 +177,28 @@ impl LiveLayer {
         let region = self.waiting_box;
         if self.write_box()? {
             run.send(Event::Labels { region });
-            if self.marked.elapsed() >= MARK_PAUSE {
-                self.mark(LayerState::Running)?;
+            if self.marked.is_none_or(|marked| marked.elapsed() >= MARK_PAUSE) {
+                self.mark()?;
             }
         }
         Ok(())
     }
 
     /// Notes how far the layer is, after the disk has what the note says: a run that broke goes on from here.
-    fn mark(&mut self, state: LayerState) -> io::Result<()> {
+    fn mark(&mut self) -> io::Result<()> {
         self.labels.sync_data()?;
         self.doubt.sync_data()?;
         if let (Some(unfinished), Some(HandedOn { in_planes, count })) = (&mut self.file.unfinished, self.handed_over) {
             (unfinished.in_planes, unfinished.count) = (in_planes, count);
         }
+        self.marked = Some(Instant::now());
+        self.write_file()
+    }
+
+    fn write_file(&mut self) -> io::Result<()> {
         if self.runs_before.is_some() {
             self.file.done = self.runs[0] as f32 / self.runs[1].max(1) as f32;
         }
-        self.file.state = state;
-        self.marked = Instant::now();
         self.folder.write(&self.file)
     }
 
@@ -239,7 +248,10 @@ impl Drop for LiveLayer {
         if self.settled {
             return;
         }
-        let kept = self.write_box().and_then(|_| self.mark(LayerState::Partial));
+        // What is written here may not be on the disk yet, and waiting for that would keep whoever cancelled waiting: the last note of
+        // how far the layer is stays as it is.
+        self.file.state = LayerState::Partial;
+        let kept = self.write_box().and_then(|_| self.write_file());
         if let Err(error) = kept {
             tracing::warn!("the finished part of a layer could not be marked: {error}");
         }
