@@ -118,7 +118,6 @@ impl eframe::App for Opened {
 
 /// Opens the window and stays until it is closed.
 pub fn run(paths: Vec<PathBuf>) -> anyhow::Result<()> {
-    crate::give_back_freed_memory();
     tracing_subscriber::fmt().with_env_filter(tracing_subscriber::EnvFilter::from_default_env()).with_writer(std::io::stderr).init();
     let places = Places::of_user().ok_or_else(|| anyhow::anyhow!("this user has no home folder to keep cases in"))?;
     let worker = WorkerCommand::own()?;
