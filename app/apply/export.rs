@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use egui::ColorImage;
+use jobs::case::replace_file;
 use jobs::{ExportJob, ExportKind, ExportReport, Failure, FailureKind, Job};
 
 use crate::apply::news::sentence;
@@ -194,15 +195,12 @@ pub(super) fn keep_picture(core: &mut Core, path: PathBuf, picture: Arc<ColorIma
     });
 }
 
-/// The file appears whole or not at all.
 fn write_picture(path: &Path, picture: &ColorImage) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new().prefix(".voxelry-").tempfile_in(folder)?;
     let [width, height] = picture.size.map(|side| side as u32);
-    let mut encoder = png::Encoder::new(&mut file, width, height);
-    encoder.set_color(png::ColorType::Rgb);
     let rgb: Vec<u8> = picture.pixels.iter().flat_map(|pixel| [pixel.r(), pixel.g(), pixel.b()]).collect();
-    encoder.write_header().and_then(|mut writer| writer.write_image_data(&rgb)).map_err(io::Error::other)?;
-    file.as_file().sync_all()?;
-    file.persist(path).map(drop).map_err(|error| error.error)
+    replace_file(path, |file| {
+        let mut encoder = png::Encoder::new(file, width, height);
+        encoder.set_color(png::ColorType::Rgb);
+        encoder.write_header().and_then(|mut writer| writer.write_image_data(&rgb)).map_err(io::Error::other)
+    })
 }

@@ -7,7 +7,7 @@ use std::sync::PoisonError;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use jobs::case::{CaseState, Decision, LayerState, ReviewFile, StructureReview, write_json};
+use jobs::case::{CaseState, Decision, LayerState, ReviewFile, StructureReview, replace_file, write_json};
 use jobs::{CompareJob, CompareReport, Failure, Job, ReviewJob, utc_timestamp};
 use serde::Serialize;
 use volume::LabelVoxels;
@@ -133,20 +133,14 @@ pub(super) fn with_current(core: &mut Core, number: u32, then: impl FnOnce(&mut 
 /// Replaces a mask file as a whole.
 fn write_voxels(target: &Path, voxels: &LabelVoxels) -> std::io::Result<()> {
     const BLOCK: usize = 1 << 16;
-    let folder = target.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new().prefix(".voxelry-").tempfile_in(folder)?;
     let standard = || std::io::Error::other("the mask is not in storage order");
-    match voxels {
-        LabelVoxels::U8(values) => file.write_all(values.as_slice().ok_or_else(standard)?)?,
-        LabelVoxels::U16(values) => {
-            for block in values.as_slice().ok_or_else(standard)?.chunks(BLOCK) {
-                let bytes: Vec<u8> = block.iter().flat_map(|value| value.to_le_bytes()).collect();
-                file.write_all(&bytes)?;
-            }
-        }
-    }
-    file.as_file().sync_all()?;
-    file.persist(target).map(drop).map_err(|error| error.error)
+    replace_file(target, |file| match voxels {
+        LabelVoxels::U8(values) => file.write_all(values.as_slice().ok_or_else(standard)?),
+        LabelVoxels::U16(values) => values.as_slice().ok_or_else(standard)?.chunks(BLOCK).try_for_each(|block| {
+            let bytes: Vec<u8> = block.iter().flat_map(|value| value.to_le_bytes()).collect();
+            file.write_all(&bytes)
+        }),
+    })
 }
 
 /// Measures the layer shown.

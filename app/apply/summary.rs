@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io::{self, Write as _};
 use std::path::Path;
 
-use jobs::case::{CaseFolder, CaseState, Decision, LayerFolder, LayerKind};
+use jobs::case::{CaseFolder, CaseState, Decision, LayerFolder, LayerKind, replace_file};
 
 use crate::state::QueueCase;
 
@@ -13,13 +13,11 @@ const COLUMNS: &str = "case,decision,structures,accepted,rejected,flagged,open,e
 
 /// Writes the file as a whole.
 pub(super) fn write(path: &Path, cases: &[QueueCase]) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new().prefix(".voxelry-").tempfile_in(folder)?;
     let lines: String = cases.iter().map(line).collect();
-    file.write_all(COLUMNS.as_bytes())?;
-    file.write_all(lines.as_bytes())?;
-    file.as_file().sync_all()?;
-    file.persist(path).map(drop).map_err(|error| error.error)
+    replace_file(path, |file| {
+        file.write_all(COLUMNS.as_bytes())?;
+        file.write_all(lines.as_bytes())
+    })
 }
 
 fn line(case: &QueueCase) -> String {

@@ -250,10 +250,7 @@ impl Session {
 
     /// Fills a layer with a preprocessed case as tiles finish, from where an earlier run has left it.
     pub(crate) fn fill(&mut self, case: PreparedCase, layer: &RefCell<LiveLayer>, run: &mut Run<'_>) -> Result<(), Failure> {
-        self.options.resume = layer.borrow().handed_on();
-        let filled = self.predict(case, None, Some(layer), run).map(drop);
-        self.options.resume = None;
-        filled
+        self.predict(case, None, Some(layer), run).map(drop)
     }
 
     /// What another run must have in common with this one to go on where it stops.
@@ -336,7 +333,8 @@ impl Session {
             parts: part.as_mut().map(|sink| sink as &mut PartSink<'_>),
             recover: Some(&mut recover),
         };
-        let segmented = pipeline::segment_prepared(case, &self.plan, &self.labels, &mut self.folds, &self.options, hooks);
+        let options = SegmentOptions { resume: layer.and_then(|layer| layer.borrow().handed_on()), ..self.options };
+        let segmented = pipeline::segment_prepared(case, &self.plan, &self.labels, &mut self.folds, &options, hooks);
         self.device = self.networks.device().describe();
         // Where another device took over, the mask is as exact as the coarser of both.
         let coarser = if before == Precision::F16 { before } else { self.networks.precision() };

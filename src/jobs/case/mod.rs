@@ -276,11 +276,16 @@ fn read_json<T: DeserializeOwned>(path: &Path) -> io::Result<T> {
     serde_json::from_slice(&text).map_err(|error| invalid(format!("damaged, {error}: {}", path.display())))
 }
 
-/// Replaces a small file as a whole: written beside it, synced, renamed.
+/// Replaces a small file as a whole.
 pub fn write_json<T: Serialize>(path: &Path, value: &T) -> io::Result<()> {
-    let folder = path.parent().ok_or_else(|| invalid(format!("not a file name: {}", path.display())))?;
+    replace_file(path, |file| Ok(serde_json::to_writer_pretty(file, value)?))
+}
+
+/// Replaces a file as a whole or not at all: written beside it, synced, renamed.
+pub fn replace_file(path: &Path, write: impl FnOnce(&mut fs::File) -> io::Result<()>) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut file = tempfile::Builder::new().prefix(".voxelry-").tempfile_in(folder)?;
-    serde_json::to_writer_pretty(&mut file, value)?;
+    write(file.as_file_mut())?;
     file.as_file().sync_all()?;
     file.persist(path).map(drop).map_err(|error| error.error)
 }
