@@ -20,8 +20,16 @@ pub enum Kernel {
         kernel: u32,
         /// 1 or 2.
         stride: u32,
-        /// Threads of the subgroup that a workgroup is, on software drivers. With stride 1 it loads weights together:
-        /// `depthwise_subgroup.wgsl`.
+        /// Threads of a workgroup, a power of two.
+        threads: u32,
+    },
+    /// `depthwise_rolling.wgsl` or `depthwise_subgroup.wgsl`, both of stride 1.
+    DepthwiseRolling {
+        /// Edge of the kernel.
+        kernel: u32,
+        /// Planes a thread computes one after another.
+        run: u32,
+        /// Threads of the subgroup that a workgroup is, on software drivers. They load weights together.
         subgroup: Option<u32>,
     },
     /// `depthwise_up.wgsl`
@@ -218,8 +226,14 @@ const LANES: u32 = 4;
 /// Neighbours in x that a thread of `depthwise_subgroup` computes, in each of two rows.
 pub const DEPTHWISE_STRIP: u32 = 8;
 
-/// Voxels along x a thread of `depthwise` computes.
+/// Voxels along x a thread of `depthwise` and `depthwise_rolling` computes.
 pub const DEPTHWISE_PLAIN_STRIP: u32 = 4;
+
+/// Planes a thread of `depthwise_rolling` computes one after another: of 10 loaded, 8 are computed.
+pub const DEPTHWISE_RUN: u32 = 8;
+
+/// Edge of the largest kernel for which `depthwise_rolling` is worth its registers.
+pub const DEPTHWISE_ROLLING_KERNEL: u32 = 5;
 
 /// Voxels along x a thread of `depthwise_up` computes.
 pub const DEPTHWISE_UP_STRIP: u32 = 8;
@@ -292,6 +306,7 @@ macro_rules! row {
 pub const CATALOGUE: &[Row] = &[
     row!("pointwise", Pointwise, &[]),
     row!("depthwise", Depthwise, &[MOMENTS]),
+    row!("depthwise_rolling", Depthwise, &[MOMENTS]),
     row!("depthwise_subgroup", Depthwise, &[]),
     row!("depthwise_up", Depthwise, &[MOMENTS]),
     row!("norm_plane", NormPlane, &[MERGE_MOMENTS]),
@@ -321,8 +336,9 @@ impl Kernel {
     pub fn name(self) -> &'static str {
         match self {
             Self::Pointwise => "pointwise",
-            Self::Depthwise { stride: 1, subgroup: Some(_), .. } => "depthwise_subgroup",
             Self::Depthwise { .. } => "depthwise",
+            Self::DepthwiseRolling { subgroup: None, .. } => "depthwise_rolling",
+            Self::DepthwiseRolling { subgroup: Some(_), .. } => "depthwise_subgroup",
             Self::DepthwiseUp { .. } => "depthwise_up",
             Self::NormPlane { .. } => "norm_plane",
             Self::NormAffine { .. } => "norm_affine",
@@ -364,12 +380,15 @@ impl Kernel {
     /// Constants in front of the source.
     fn constants(self) -> Vec<(&'static str, u32)> {
         match self {
-            Self::Depthwise { kernel, stride: 1, subgroup: Some(threads) } => {
-                vec![("KERNEL", kernel), ("STRIP", DEPTHWISE_STRIP), ("ROW", DEPTHWISE_STRIP + kernel - 1), ("GROUP", threads)]
-            }
-            Self::Depthwise { kernel, stride, subgroup } => {
-                let threads = subgroup.unwrap_or(THREADS);
+            Self::Depthwise { kernel, stride, threads } => {
                 vec![("KERNEL", kernel), ("STRIDE", stride), ("STRIP", DEPTHWISE_PLAIN_STRIP), ("THREADS", threads)]
+            }
+            Self::DepthwiseRolling { kernel, run, subgroup } => {
+                let (strip, threads) = match subgroup {
+                    Some(threads) => (DEPTHWISE_STRIP, ("GROUP", threads)),
+                    None => (DEPTHWISE_PLAIN_STRIP, ("THREADS", THREADS)),
+                };
+                vec![("KERNEL", kernel), ("STRIP", strip), ("ROW", strip + kernel - 1), threads, ("RUN", run)]
             }
             Self::ColumnSum { threads } | Self::NormPlane { threads } | Self::NormAffine { threads } => vec![("THREADS", threads)],
             Self::DepthwiseUp { kernel, leaves, threads } => {

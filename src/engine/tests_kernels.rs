@@ -125,13 +125,15 @@ fn instance_norm_matches_pytorch() {
         channels4,
     };
     let variants = devices().into_iter().flat_map(|device| {
-        let subgroup = device.limits().subgroup.map(|threads| (threads, DEPTHWISE_STRIP, 2));
-        let shapes = [Some((THREADS, DEPTHWISE_PLAIN_STRIP, 1)), subgroup];
-        shapes.into_iter().flatten().flat_map(move |shape| [0.0, 100.0].map(|offset| (device.clone(), shape, offset)))
+        let rolling = |run, subgroup| Kernel::DepthwiseRolling { kernel: 3, run, subgroup };
+        let plain = Kernel::Depthwise { kernel: 3, stride: 1, threads: THREADS };
+        let shapes = [plain, rolling(2, None), rolling(3, None)].map(|kernel| (kernel, THREADS, DEPTHWISE_PLAIN_STRIP, 1));
+        let subgroup = device.limits().subgroup.map(|threads| (rolling(2, Some(threads)), threads, DEPTHWISE_STRIP, 2));
+        shapes.into_iter().chain(subgroup).flat_map(move |shape| [0.0, 100.0].map(|offset| (device.clone(), shape, offset)))
     });
-    for (device, (threads, strip, rows), offset) in variants {
+    for (device, (kernel, threads, strip, rows), offset) in variants {
         let tiles = (out_x.div_ceil(strip) * out_y.div_ceil(rows)).div_ceil(threads);
-        let kernel = Kernel::Depthwise { kernel: 3, stride: 1, subgroup: (rows == 2).then_some(threads) };
+        let runs = if let Kernel::DepthwiseRolling { run, .. } = kernel { planes.div_ceil(run) } else { planes };
         let mut got = Vec::new();
         for sample in x.data.chunks(channels * input.voxels()) {
             let sample: Vec<f32> = sample.iter().map(|v| v + offset).collect();
@@ -141,7 +143,7 @@ fn instance_norm_matches_pytorch() {
             let middle = bench.constants((0..27 * channels4).map(|i| [if i / channels4 == 13 { 1.0 } else { 0.0 }; 4]));
             let zero = bench.constants((0..channels4).map(|_| [0.0; 4]));
             let (reads, writes) = (vec![whole(0, input.len()), middle, zero], vec![whole(3, input.len()), whole(1, partial)]);
-            bench.dispatch_to(kernel, convolution, reads, writes, [tiles, channels4, planes]);
+            bench.dispatch_to(kernel, convolution, reads, writes, [tiles, channels4, runs]);
             let params = params::NormPlane { tiles, voxels, channels4, first: 0 };
             bench.dispatch(Kernel::NormPlane { threads }, params, vec![whole(1, partial), whole(4, moments)], [channels4, planes, 1]);
             let params = params::NormAffine { planes, voxels, channels4, eps: 1e-5 };

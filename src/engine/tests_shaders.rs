@@ -22,9 +22,9 @@ fn variants() -> Vec<Kernel> {
         kernels.extend([Kernel::Expand(gemm), Kernel::Compress(gemm), Kernel::Compress(gemm.for_outputs(1))]);
     }
     for kernel in [3, 5, 7] {
-        let depthwise = |stride, subgroup| Kernel::Depthwise { kernel, stride, subgroup };
-        kernels.extend([depthwise(1, None), depthwise(2, None), depthwise(1, Some(8)), depthwise(2, Some(8))]);
+        kernels.extend([None, Some(8)].map(|subgroup| Kernel::DepthwiseRolling { kernel, run: 8, subgroup }));
         for threads in [8, 64] {
+            kernels.extend([1, 2].map(|stride| Kernel::Depthwise { kernel, stride, threads }));
             kernels.extend([Leaves::Values, Leaves::Moments, Leaves::Both].map(|leaves| Kernel::DepthwiseUp { kernel, leaves, threads }));
         }
     }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::device::Device;
 use crate::gpu::{Gpu, GpuRunner};
-use crate::kernels::{Gemm, Sharing};
+use crate::kernels::{DEPTHWISE_RUN, Gemm, Sharing};
 use crate::matrix::Matrix;
 use crate::plan::{Heads, Limits, Precision, lower};
 use crate::runner::EngineError;
@@ -27,6 +27,9 @@ pub struct Tuning {
     /// Their shape in half precision, where matrix units are faster.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub half_gemm: Option<Gemm>,
+    /// Planes of a depthwise result that a thread computes one after another.
+    #[serde(default)]
+    pub depthwise_run: u32,
     /// Blocks of fewer channels do not store their expanded activation as a whole.
     pub store_hidden_channels: usize,
     /// What they do instead: expand into slabs of this size, or, if 0, into registers, twice.
@@ -59,14 +62,14 @@ const RUNS: usize = 3;
 impl Tuning {
     /// What `limits` prefer.
     pub fn of(limits: &Limits) -> Self {
-        let Limits { gemm, half_gemm, store_hidden_channels, slab_hidden_bytes, .. } = *limits;
-        Self { gemm, half_gemm, store_hidden_channels, slab_hidden_bytes }
+        let Limits { gemm, half_gemm, depthwise_run, store_hidden_channels, slab_hidden_bytes, .. } = *limits;
+        Self { gemm, half_gemm, depthwise_run, store_hidden_channels, slab_hidden_bytes }
     }
 
     /// `limits` with these preferences.
     pub fn apply(self, limits: Limits) -> Limits {
-        let Self { gemm, half_gemm, store_hidden_channels, slab_hidden_bytes } = self;
-        Limits { gemm, half_gemm, store_hidden_channels, slab_hidden_bytes, ..limits }
+        let Self { gemm, half_gemm, depthwise_run, store_hidden_channels, slab_hidden_bytes } = self;
+        Limits { gemm, half_gemm, depthwise_run, store_hidden_channels, slab_hidden_bytes, ..limits }
     }
 
     /// Whether a device with these limits and matrix units could have been tuned to this: what a file says is not trusted.
@@ -77,6 +80,7 @@ impl Tuning {
         };
         known(&self.gemm, Precision::F32)
             && self.half_gemm.is_none_or(|gemm| known(&gemm, Precision::F16))
+            && runs(limits).contains(&self.depthwise_run)
             && [0, SLAB_BYTES, limits.slab_hidden_bytes].contains(&self.slab_hidden_bytes)
     }
 
@@ -132,6 +136,12 @@ fn shapes(limits: &Limits) -> Vec<Gemm> {
         }
     }
     shapes
+}
+
+/// Planes a thread of the depthwise convolution may roll through; the first is the device's own choice, and software drivers have no
+/// other kernel.
+fn runs(limits: &Limits) -> Vec<u32> {
+    if limits.subgroup.is_some() { vec![limits.depthwise_run] } else { vec![DEPTHWISE_RUN, 1] }
 }
 
 /// One block of a published network, its input and what the CPU engine makes of it.
@@ -204,6 +214,13 @@ pub(crate) fn tune(gpu: &Arc<Gpu>, budget: Duration) -> Result<Tuning, EngineErr
     let ways = [best.slab_hidden_bytes, SLAB_BYTES, 0].map(|slab_hidden_bytes| Tuning { slab_hidden_bytes, ..recomputed });
     if let Some(way) = fastest(&shallow, &ways) {
         best.slab_hidden_bytes = way.slab_hidden_bytes;
+    }
+
+    let ways: Vec<Tuning> = runs(&base).into_iter().map(|depthwise_run| Tuning { depthwise_run, ..best }).collect();
+    if ways.len() > 1
+        && let Some(way) = fastest(&shallow, &ways)
+    {
+        best.depthwise_run = way.depthwise_run;
     }
 
     // From the most channels down, as long as storing is faster.

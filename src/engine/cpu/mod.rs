@@ -172,7 +172,8 @@ fn call<'a, 'b>(dispatch: &Dispatch, read: impl Fn(usize) -> &'a [Vec4], mut wri
     let params = &dispatch.params;
     match dispatch.kernel {
         Kernel::Pointwise => pointwise::pointwise(&pod_read_unaligned(params), planes[2], read(0), read(1), read(2), write()),
-        Kernel::Depthwise { kernel, stride, .. } => {
+        Kernel::Depthwise { kernel, .. } | Kernel::DepthwiseRolling { kernel, .. } => {
+            let stride = if let Kernel::Depthwise { stride, .. } = dispatch.kernel { stride } else { 1 };
             let window = depthwise::Window { kernel: kernel as usize, stride: stride as usize };
             let inputs = depthwise::Inputs { x: read(0), weight: read(1), bias: read(2) };
             depthwise::depthwise(&pod_read_unaligned(params), window, inputs, Outputs { y: write(), partial: write(), tiles: planes[0] });

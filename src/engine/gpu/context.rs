@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::adapter::{driver_warning, enumerate};
 use super::matrices;
-use crate::kernels::{Gemm, Kernel, WORKGROUP_BYTES};
+use crate::kernels::{DEPTHWISE_RUN, Gemm, Kernel, WORKGROUP_BYTES};
 use crate::matrix::Matrix;
 use crate::plan::{Limits, Precision, STORE_HIDDEN_BYTES, STORE_HIDDEN_CHANNELS, STORE_UP_BYTES};
 use crate::runner::EngineError;
@@ -297,6 +297,7 @@ fn plan_limits(info: &wgpu::AdapterInfo, limits: &wgpu::Limits, features: wgpu::
         store_hidden_bytes: STORE_HIDDEN_BYTES,
         slab_hidden_bytes: 0,
         subgroup: None,
+        depthwise_run: DEPTHWISE_RUN,
         gemm: Gemm::workgroup(64),
         half_gemm: None,
     };
@@ -304,7 +305,9 @@ fn plan_limits(info: &wgpu::AdapterInfo, limits: &wgpu::Limits, features: wgpu::
     let subgroup = (software && info.subgroup_min_size == info.subgroup_max_size).then_some(info.subgroup_min_size);
     match subgroup.and_then(Gemm::subgroup) {
         // The kernels that keep hidden values in workgroup memory are several times slower there, and traffic is cheap.
-        Some(gemm) => Limits { store_hidden_channels: 0, slab_hidden_bytes: SLAB_HIDDEN_BYTES, subgroup, gemm, ..hardware },
+        Some(gemm) => {
+            Limits { store_hidden_channels: 0, slab_hidden_bytes: SLAB_HIDDEN_BYTES, subgroup, depthwise_run: 2 * DEPTHWISE_RUN, gemm, ..hardware }
+        }
         None => hardware,
     }
 }

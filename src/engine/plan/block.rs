@@ -16,7 +16,7 @@ use super::lower::{Lowering, Placement, spill_planes};
 use super::pack::PackedBlock;
 use super::scratch::{Pass, Scratch};
 use super::{ALIGN, Precision, Range, Source, Tensor};
-use crate::kernels::{DEPTHWISE_PLAIN_STRIP, DEPTHWISE_STRIP, DEPTHWISE_UP_STRIP, Kernel, Leaves, Sharing, THREADS, Tile};
+use crate::kernels::{DEPTHWISE_PLAIN_STRIP, DEPTHWISE_ROLLING_KERNEL, DEPTHWISE_STRIP, DEPTHWISE_UP_STRIP, Kernel, Leaves, Sharing, THREADS, Tile};
 use crate::params;
 use crate::runner::EngineError;
 
@@ -227,14 +227,17 @@ impl Lowering {
 
     /// The kernel of a depthwise convolution, and its workgroups for a plane: as many partial statistics does a plane have.
     fn depthwise_kernel(&self, c: &Context<'_>, leaves: Leaves) -> (Kernel, usize) {
-        let kernel = c.block.kernel as u32;
+        let (kernel, run) = (c.block.kernel as u32, self.limits.depthwise_run);
         // Those of a workgroup meet at barriers, which cost software drivers most.
         let subgroup = self.limits.subgroup.filter(|threads| c.block.kind != BlockKind::Same || *threads >= kernel);
         let threads = subgroup.unwrap_or(THREADS);
         let (kernel, strip, rows) = match c.block.kind {
-            BlockKind::Same if subgroup.is_some() => (Kernel::Depthwise { kernel, stride: 1, subgroup }, DEPTHWISE_STRIP, 2),
-            BlockKind::Same => (Kernel::Depthwise { kernel, stride: 1, subgroup }, DEPTHWISE_PLAIN_STRIP, 1),
-            BlockKind::Down => (Kernel::Depthwise { kernel, stride: 2, subgroup }, DEPTHWISE_PLAIN_STRIP, 1),
+            BlockKind::Same if subgroup.is_some() => (Kernel::DepthwiseRolling { kernel, run, subgroup }, DEPTHWISE_STRIP, 2),
+            BlockKind::Same if run > 1 && kernel <= DEPTHWISE_ROLLING_KERNEL => {
+                (Kernel::DepthwiseRolling { kernel, run, subgroup }, DEPTHWISE_PLAIN_STRIP, 1)
+            }
+            BlockKind::Same => (Kernel::Depthwise { kernel, stride: 1, threads }, DEPTHWISE_PLAIN_STRIP, 1),
+            BlockKind::Down => (Kernel::Depthwise { kernel, stride: 2, threads }, DEPTHWISE_PLAIN_STRIP, 1),
             BlockKind::Up => (Kernel::DepthwiseUp { kernel, leaves, threads }, DEPTHWISE_UP_STRIP, 1),
         };
         let [_, size_y, size_x] = c.d.size_zyx;
@@ -276,7 +279,11 @@ impl Lowering {
         let partial = self.reserve(Scratch::NORM_PARTIAL, len);
         let reads = vec![c.x.planes(low, high), c.packed.depthwise, c.packed.depthwise_bias];
         let flops = (2 * taps * c.x.channels * c.d.plane_voxels() * (z1 - z0)) as u64;
-        self.dispatch(kernel, params, reads, vec![d, partial], [tiles, c.x.channels4(), z1 - z0], flops);
+        let runs = match kernel {
+            Kernel::DepthwiseRolling { run, .. } => (z1 - z0).div_ceil(run as usize),
+            _ => z1 - z0,
+        };
+        self.dispatch(kernel, params, reads, vec![d, partial], [tiles, c.x.channels4(), runs], flops);
         partial
     }
 

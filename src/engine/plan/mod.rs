@@ -68,6 +68,8 @@ pub struct Limits {
     pub slab_hidden_bytes: u64,
     /// Threads of every subgroup, where a workgroup should be one subgroup whose threads load for each other: on software drivers.
     pub subgroup: Option<u32>,
+    /// Planes of a depthwise result that a thread computes one after another; 1 where every plane has threads of its own.
+    pub depthwise_run: u32,
     /// Shape of `expand` and `compress`.
     pub gemm: Gemm,
     /// Their shape where activations are stored in half precision, if another one is better there: one of matrix units.
@@ -89,6 +91,7 @@ impl Limits {
         store_hidden_bytes: STORE_HIDDEN_BYTES,
         slab_hidden_bytes: 0,
         subgroup: None,
+        depthwise_run: 1,
         gemm: Gemm::workgroup(96),
         half_gemm: None,
     };
@@ -104,7 +107,7 @@ impl Limits {
 
 /// From here on, computing a hidden value again takes longer than writing and reading it.
 pub(crate) const STORE_HIDDEN_CHANNELS: usize = 128;
-/// Little beside weights and activations of any published network.
+/// Little beside weights and activations of any published network; what the first level of a 64^3 patch takes at three times 32 channels.
 pub(crate) const STORE_HIDDEN_BYTES: u64 = 128 << 20;
 
 /// At a 128^3 patch the depthwise result of the last up block alone would take 500 MiB.
