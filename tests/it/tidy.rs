@@ -14,6 +14,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("pipeline", &["volume", "mednext", "engine"]),
     ("phantom", &["volume", "formats"]),
     ("mask", &["volume"]),
+    ("finetune", &["volume", "mednext", "pipeline"]),
     ("jobs", &["volume"]),
     ("worker", &["volume", "formats", "mednext", "engine", "pipeline", "mask", "jobs"]),
     ("voxelry-app", &["volume", "mask", "jobs", "worker"]),
@@ -27,6 +28,9 @@ const OWNED: &[(&str, &[&str])] = &[
     ("nifti", &["formats"]),
     ("dicom-", &["formats"]),
     ("pytorch-reader", &["mednext"]),
+    ("burn", &["finetune"]),
+    ("burn-", &["finetune"]),
+    ("cubecl", &["finetune"]),
     ("egui", &["voxelry-app"]),
     ("eframe", &["voxelry-app"]),
 ];

@@ -305,9 +305,14 @@ fn plan_limits(info: &wgpu::AdapterInfo, limits: &wgpu::Limits, features: wgpu::
     let subgroup = (software && info.subgroup_min_size == info.subgroup_max_size).then_some(info.subgroup_min_size);
     match subgroup.and_then(Gemm::subgroup) {
         // The kernels that keep hidden values in workgroup memory are several times slower there, and traffic is cheap.
-        Some(gemm) => {
-            Limits { store_hidden_channels: 0, slab_hidden_bytes: SLAB_HIDDEN_BYTES, subgroup, depthwise_run: 2 * DEPTHWISE_RUN, gemm, ..hardware }
-        }
+        Some(gemm) => Limits {
+            store_hidden_channels: 0,
+            slab_hidden_bytes: SLAB_HIDDEN_BYTES,
+            subgroup,
+            depthwise_run: 2 * DEPTHWISE_RUN,
+            gemm,
+            ..hardware
+        },
         None => hardware,
     }
 }

@@ -16,7 +16,9 @@ use super::lower::{Lowering, Placement, spill_planes};
 use super::pack::PackedBlock;
 use super::scratch::{Pass, Scratch};
 use super::{ALIGN, Precision, Range, Source, Tensor};
-use crate::kernels::{DEPTHWISE_PLAIN_STRIP, DEPTHWISE_ROLLING_KERNEL, DEPTHWISE_STRIP, DEPTHWISE_UP_STRIP, Kernel, Leaves, Sharing, THREADS, Tile};
+use crate::kernels::{
+    DEPTHWISE_PLAIN_STRIP, DEPTHWISE_ROLLING_KERNEL, DEPTHWISE_STRIP, DEPTHWISE_UP_STRIP, Kernel, Leaves, Sharing, THREADS, Tile,
+};
 use crate::params;
 use crate::runner::EngineError;
 
