@@ -99,6 +99,9 @@ fn rows(window: Window, large: [usize; 3], small: [usize; 3], mut visit: impl Fn
     };
     for (kz, ky, kx) in (0..kernel.pow(3)).map(|t| (t / kernel / kernel, t / kernel % kernel, t % kernel)) {
         let columns = range(kx, large[2], small[2]);
+        if columns.is_empty() {
+            continue;
+        }
         for oz in range(kz, large[0], small[0]) {
             for oy in range(ky, large[1], small[1]) {
                 let (z, y) = (oz * stride + kz - pad, oy * stride + ky - pad);

@@ -3,6 +3,7 @@
 //! A unit computes one voxel of the result; neighbours in x are neighbours in memory. For the weights a cube takes one row of taps and a
 //! piece of the small grid: its units add up privately, then in workgroup memory, and a second kernel adds the pieces in order, so that
 //! the same tensors give the same bits.
+#![expect(clippy::manual_is_multiple_of, reason = "CubeCL knows the operator, not the method")]
 
 use burn::tensor::ops::FloatTensor;
 use burn::tensor::{Shape, TensorMetadata};

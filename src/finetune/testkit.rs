@@ -28,7 +28,9 @@ pub(crate) fn golden(name: &str) -> BTreeMap<String, Golden> {
         .map(|(name, view)| {
             let data = match view.dtype() {
                 Dtype::F32 => view.data().as_chunks().0.iter().map(|b| f64::from(f32::from_le_bytes(*b))).collect(),
+                Dtype::F64 => view.data().as_chunks().0.iter().map(|b| f64::from_le_bytes(*b)).collect(),
                 Dtype::U8 => view.data().iter().map(|b| f64::from(*b)).collect(),
+                Dtype::I16 => view.data().as_chunks().0.iter().map(|b| f64::from(i16::from_le_bytes(*b))).collect(),
                 other => panic!("{name} is {other:?}"),
             };
             (name.to_owned(), Golden { shape: view.shape().to_vec(), data })
