@@ -95,12 +95,12 @@ fn five_steps_are_those_of_pytorch() {
     ] {
         let (mut network, mut optimizer) = (network(&initial), Optimizer::new(rule));
         let trace = numbers["optim"][name].as_array().unwrap();
-        for step in 0..steps {
+        for (step, numbers) in trace.iter().enumerate().take(steps) {
             let (loss, mut gradients) = learn(&network, &tensors);
             let without: Vec<&str> = network.values().keys().filter(|name| !gradients.contains_key(*name)).map(String::as_str).collect();
             assert_eq!(without, ["out_4.conv_out.bias", "out_4.conv_out.weight"]);
             let length = clip(&mut gradients, longest);
-            for (what, got, want) in [("loss", loss, &trace[step]["loss"]), ("gradient", length, &trace[step]["grad_norm_preclip"])] {
+            for (what, got, want) in [("loss", loss, &numbers["loss"]), ("gradient", length, &numbers["grad_norm_preclip"])] {
                 let want = want.as_f64().unwrap();
                 assert!((got - want).abs() <= 1e-5 * want, "{name}, step {step}: {what} {got} instead of {want}");
             }
