@@ -7,8 +7,8 @@
 //! ```
 //!
 //! Why one operation: autodiff would keep every line's result, and those with the expanded channels are the largest of the network
-//! (9.3 GiB for the base network at 64^3). Here the block's input and the statistics are kept; everything else is computed again slab
-//! by slab of voxels, forwards and backwards.
+//! (9.3 GiB for the base network at 64^3). Here the block's input is kept; everything else is computed again, what has expanded channels
+//! slab by slab of voxels.
 //!
 //! Source: `MedNextV1.py` and its GRN; the derivatives are ours, checked against PyTorch's and finite differences.
 

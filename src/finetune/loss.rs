@@ -1,8 +1,7 @@
 //! What the network is judged by: nnU-Net v2's soft Dice and cross-entropy, with their gradient.
 //!
-//! The gradient is written out instead of left to autodiff, which would keep half a dozen tensors of every class at full size; here
-//! there are the probabilities and the gradient itself. A trainer multiplies logits by it (`sum(logits * gradient)`), and autodiff
-//! goes on from there.
+//! The gradient is written out instead of left to autodiff, which would keep every step's result for all classes at full size until the
+//! backward pass. A trainer multiplies logits by it (`sum(logits * gradient)`), and autodiff goes on from there.
 //!
 //! Source: nnU-Net v2's `compound_losses.py` (`DC_and_CE_loss`, `DC_and_BCE_loss`) and `dice.py` (`MemoryEfficientSoftDiceLoss`).
 
