@@ -21,7 +21,7 @@ mod tests_network;
 pub use block::{BlockBackend, Params, Shape, block};
 pub use depthwise::{DepthwiseBackend, Window};
 pub use loss::{Criterion, DeepSupervision, Loss, Target};
-pub use network::{Network, NetworkError, Values};
+pub use network::{Network, Values};
 pub use optimizer::{Optimizer, Rule, clip};
 pub use patch::loader_patch;
 pub use residual::{pointwise, residual_block};

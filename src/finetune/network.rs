@@ -6,7 +6,7 @@ use burn::backend::Autodiff;
 use burn::backend::autodiff::grads::Gradients;
 use burn::tensor::backend::Backend;
 use burn::tensor::{DType, Tensor, TensorData};
-use mednext::{Block, BlockKind, ConfigError, Graph, Node, Op, Weights};
+use mednext::{Block, BlockKind, Graph, Node, Op, Param, Weights, WeightsError};
 
 use crate::block::{BlockBackend, Params, Shape};
 use crate::residual::{pointwise, residual_block};
@@ -21,39 +21,16 @@ pub struct Network<B: Backend> {
     values: Values<B>,
 }
 
-/// Why weights are not those of a graph.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum NetworkError {
-    /// One is missing.
-    #[error("the weights lack {0}")]
-    Missing(String),
-    /// One has another shape.
-    #[error("{name} has the shape {found:?}, the network needs {needed:?}")]
-    Shape {
-        /// Which.
-        name: String,
-        /// Its shape.
-        found: Vec<usize>,
-        /// The network's.
-        needed: Vec<usize>,
-    },
-    /// The configuration itself is impossible.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-}
-
 impl<B: Backend> Network<B> {
-    /// The network with these weights, in `dtype` on `device`. Weights it does not have are left alone.
-    pub fn new(graph: Graph, weights: &Weights, device: &B::Device, dtype: DType) -> Result<Self, NetworkError> {
-        let mut values = Values::new();
-        for param in graph.params() {
-            let tensor = weights.get(&param.name).ok_or_else(|| NetworkError::Missing(param.name.clone()))?;
-            if tensor.shape != param.shape {
-                return Err(NetworkError::Shape { name: param.name, found: tensor.shape.clone(), needed: param.shape });
-            }
+    /// The network with these weights, in `dtype` on `device`.
+    pub fn new(graph: Graph, weights: &Weights, device: &B::Device, dtype: DType) -> Result<Self, WeightsError> {
+        weights.check(&graph)?;
+        let load = |param: Param| {
+            let tensor = weights.get(&param.name).expect("checked");
             let data = TensorData::new(tensor.data.to_vec(), [tensor.data.len()]);
-            values.insert(param.name, Tensor::from_data(data, (device, dtype)));
-        }
+            (param.name, Tensor::from_data(data, (device, dtype)))
+        };
+        let values = graph.params().into_iter().map(load).collect();
         Ok(Self { graph, values })
     }
 
@@ -117,14 +94,20 @@ impl<B: BlockBackend> Network<B> {
         let mut input = || inputs.remove(0);
         match &node.op {
             Op::Input => image.clone(),
-            Op::Stem => pointwise(input(), (self.matrix(node, "weight"), self.vector(node, "bias"))),
+            Op::Stem => pointwise(input(), (self.matrix(node, "weight", node.channels), self.vector(node, "bias"))),
             // A transposed convolution's weight is [in, out].
-            Op::Head => pointwise(input(), (self.matrix(node, "conv_out.weight").transpose(), self.vector(node, "conv_out.bias"))),
+            Op::Head => {
+                let x = input();
+                let weight = self.matrix(node, "conv_out.weight", x.dims()[1]).transpose();
+                pointwise(x, (weight, self.vector(node, "conv_out.bias")))
+            }
             Op::Add => input() + input(),
             Op::Block(block) => {
                 let residual = || {
-                    let weight = self.matrix(node, "res_conv.weight");
-                    let weight = if block.kind == BlockKind::Up { weight.transpose() } else { weight };
+                    let weight = match block.kind {
+                        BlockKind::Up => self.matrix(node, "res_conv.weight", block.in_channels).transpose(),
+                        _ => self.matrix(node, "res_conv.weight", block.out_channels),
+                    };
                     (weight, self.vector(node, "res_conv.bias"))
                 };
                 let shape = Shape { kind: block.kind, kernel: block.kernel, grn: block.grn };
@@ -143,9 +126,9 @@ impl<B: BlockBackend> Network<B> {
         Params {
             depthwise: self.vector(node, "conv1.weight").reshape([block.in_channels, 1, k, k, k]),
             norm: ["conv1.bias", "norm.weight", "norm.bias"].map(|name| self.vector(node, name)),
-            expand: (self.matrix(node, "conv2.weight"), bias),
+            expand: (self.matrix(node, "conv2.weight", block.hidden), bias),
             grn,
-            compress: (self.matrix(node, "conv3.weight"), self.vector(node, "conv3.bias")),
+            compress: (self.matrix(node, "conv3.weight", block.out_channels), self.vector(node, "conv3.bias")),
         }
     }
 
@@ -153,12 +136,8 @@ impl<B: BlockBackend> Network<B> {
         self.values[&format!("{}.{suffix}", node.name)].clone()
     }
 
-    /// A pointwise weight, its first extent by the others.
-    fn matrix(&self, node: &Node, suffix: &str) -> Tensor<B, 2> {
-        let name = format!("{}.{suffix}", node.name);
-        let rows = self.graph.node_params(node).iter().find(|param| param.name == name).map_or(1, |param| param.shape[0]);
-        let values = self.values[&name].clone();
-        let columns = values.dims()[0] / rows;
-        values.reshape([rows, columns])
+    /// A pointwise weight with so many rows.
+    fn matrix(&self, node: &Node, suffix: &str, rows: usize) -> Tensor<B, 2> {
+        self.vector(node, suffix).reshape([rows as i32, -1])
     }
 }

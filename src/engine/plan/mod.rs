@@ -107,8 +107,7 @@ impl Limits {
 
 /// From here on, computing a hidden value again takes longer than writing and reading it.
 pub(crate) const STORE_HIDDEN_CHANNELS: usize = 128;
-/// Little beside weights and activations of any published network; what the first level of a 64^3 patch takes at three times 32 channels, and its last up
-/// block at four times 64.
+/// Little beside weights and activations of any published network; what the last up block of a 64^3 patch takes, the largest there.
 pub(crate) const STORE_HIDDEN_BYTES: u64 = 192 << 20;
 
 /// At a 128^3 patch the depthwise result of the last up block alone would take 500 MiB.
